@@ -19,3 +19,4 @@ def _kept_secret(path):
 
 
 SECRET_KEY = env("SECRET_KEY", default="") or _kept_secret(DATA_DIR / "secret_key")
+WHITENOISE_USE_FINDERS = True  # no collectstatic on the way to a first look
