@@ -1,0 +1,46 @@
+"""python -m analysis RATINGS.csv [--json] [--out DIR] [--columns session=rater,stimulus=item]"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from analysis import ratings, results
+
+
+def columns(text):
+    """Read "session=rater,stimulus=item" as {"session": "rater", "stimulus": "item"}."""
+    pairs = [pair.split("=", 1) for pair in text.split(",")]
+    if any(len(pair) != 2 or not all(pair) for pair in pairs):
+        raise argparse.ArgumentTypeError(f'"{text}" is not of the form session=rater,stimulus=item')
+    return {ours.strip(): theirs.strip() for ours, theirs in pairs}
+
+
+def parser():
+    parser = argparse.ArgumentParser(prog="python -m analysis", description="The tables of a file of ratings.")
+    parser.add_argument("ratings", metavar="RATINGS.csv")
+    parser.add_argument("--json", action="store_true", help="print one JSON object, nothing rounded")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write tables.txt and results.json there too")
+    parser.add_argument("--columns", type=columns, default={}, metavar="OURS=THEIRS,...", help="columns of other names")
+    return parser
+
+
+def main(arguments=None):
+    options = parser().parse_args(arguments)
+    try:
+        frame = ratings.read(options.ratings, options.columns)
+    except ratings.RatingsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    as_json = json.dumps(results.results(frame), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    as_text = results.text(frame)
+    if options.out:
+        options.out.mkdir(parents=True, exist_ok=True)
+        (options.out / "results.json").write_text(as_json, encoding="utf-8")
+        (options.out / "tables.txt").write_text(as_text, encoding="utf-8")
+    print(as_json if options.json else as_text, end="")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""`python -m analysis` as somebody without the site runs it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from analysis.__main__ import main
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+PAPER = [str(FIXTURES / "paper_table.csv"), "--columns", "session=rater,stimulus=item,row=table_row"]
+
+TABLE = """\
+Row              n  Average    SD  95 % interval
+LPD5 Samples    30      9.3  0.92   8.82 to 9.78
+Baseline RNN 1  10      7.1  1.37   6.12 to 8.08
+Baseline RNN 2  10      5.9  1.91   4.53 to 7.27
+Baseline RNN 3  10      5.5  1.96   4.10 to 6.90
+Baseline RNN 4  10      4.7  1.57   3.58 to 5.82
+2D CNN 1        10      6.9  1.29   5.98 to 7.82
+2D CNN 2        10      8.4  1.96   7.00 to 9.80
+2D CNN 3        10      7.9  1.45   6.86 to 8.94
+2D CNN 4        10      6.7  1.16   5.87 to 7.53
+2D CNN 5        10      7.1  1.20   6.24 to 7.96
+2D CNN 6        10      5.5  1.58   4.37 to 6.63
+
+Condition      n  Average    SD  95 % interval
+lpd5          30      9.3  0.92   8.82 to 9.78
+baseline_rnn  40      5.8  1.87   4.82 to 6.78
+cnn2d         60      7.1  1.68   6.44 to 7.72
+"""
+
+
+def test_it_prints_the_tables(capsys):
+    assert main(PAPER) == 0
+
+    assert capsys.readouterr().out == TABLE
+
+
+def test_json_has_the_whole_numbers(capsys):
+    main([*PAPER, "--json"])
+
+    found = json.loads(capsys.readouterr().out)
+    assert list(found) == ["rows", "conditions"]
+    assert len(found["rows"]) == 11
+    assert found["rows"][0] == {
+        "condition": "lpd5",
+        "stimulus": "LPD5 Samples",
+        "n": 30,
+        "mean": 9.3,
+        "sd": pytest.approx(0.915385729888094, abs=1e-12),
+        "low": pytest.approx(8.817170888066817, abs=1e-9),
+        "high": pytest.approx(9.782829111933184, abs=1e-9),
+    }
+    assert found["conditions"][0] == {
+        "condition": "lpd5",
+        "n": 30,
+        "mean": 9.3,
+        "these_clips": {
+            "se": pytest.approx(0.21343747458109493),
+            "df": 9,
+            "low": found["rows"][0]["low"],
+            "high": found["rows"][0]["high"],
+        },
+        "new_clips": None,
+    }
+
+
+def test_several_scales_are_one_object_each(tmp_path, capsys):
+    path = tmp_path / "ratings.csv"
+    path.write_text("session,condition,stimulus,scale,rating\ns,a,x,overall,5\ns,a,x,rhythm,6\n")
+
+    main([str(path), "--json"])
+
+    found = json.loads(capsys.readouterr().out)
+    assert {name: part["rows"][0]["mean"] for name, part in found["scales"].items()} == {"overall": 5.0, "rhythm": 6.0}
+
+
+def test_out_writes_what_is_printed(tmp_path, capsys):
+    main([*PAPER, "--out", str(tmp_path / "new" / "folder")])
+
+    assert (tmp_path / "new" / "folder" / "tables.txt").read_text() == capsys.readouterr().out == TABLE
+    assert len(json.loads((tmp_path / "new" / "folder" / "results.json").read_text())["rows"]) == 11
+
+
+def test_bad_input_is_one_sentence_and_exit_code_2(tmp_path, capsys):
+    path = tmp_path / "ratings.csv"
+    path.write_text("session,condition,stimulus,rating\ns,a,x,ten\n")
+
+    assert main([str(path), "--out", str(tmp_path / "out")]) == 2
+
+    assert capsys.readouterr() == ("", 'Line 2: rating "ten" is not a number.\n')
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_mapping_of_no_form_is_refused(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["ratings.csv", "--columns", "session"])
+
+    assert caught.value.code == 2
+    assert '"session" is not of the form session=rater,stimulus=item' in capsys.readouterr().err
+
+
+def test_it_runs_as_a_module_without_django():
+    script = "import sys; sys.argv = ['analysis', *sys.argv[1:]]; import analysis.__main__ as a; a.main(); sys.exit('django' in sys.modules)"
+
+    found = subprocess.run([sys.executable, "-c", script, *PAPER], capture_output=True, text=True, check=False)
+
+    assert (found.returncode, found.stdout, found.stderr) == (0, TABLE, "")
