@@ -70,48 +70,62 @@ def roll_of(notes, n_steps, steps_per_beat=LPD_STEPS_PER_BEAT, tempo_bpm=120.0):
     return Roll(notes, int(n_steps), int(steps_per_beat), tempo)
 
 
+def from_cells(track, pitch, step, velocity, n_steps, steps_per_beat=LPD_STEPS_PER_BEAT, tempo_bpm=120.0):
+    """Return the Roll of sounding cells; where several fall on one place, the loudest stays.
+
+    track, pitch, step, velocity: integer arrays (n,) in any order, velocity 1-127. A note begins where sound begins or
+        the velocity changes, and every drum cell is a note of its own (LPD stores drums as onsets one step long).
+
+    Raises ValueError as roll_of does.
+    """
+    voice = np.asarray(track, np.int64) * N_PITCHES + pitch
+    # One number a cell, with a spare step a voice: then neighbours in number are neighbours in time of one voice.
+    cells = np.sort((voice * (n_steps + 1) + step) * 128 + velocity)
+    cells = cells[np.append(cells[1:] >> 7 != cells[:-1] >> 7, True)[: len(cells)]]
+    voice, step = np.divmod(cells >> 7, n_steps + 1)
+    velocity = cells & 127
+    begins = voice // N_PITCHES == DRUMS
+    begins[1:] |= velocity[1:] != velocity[:-1]
+    return roll_of(_runs(voice, step, velocity, begins), n_steps, steps_per_beat, tempo_bpm)
+
+
 def from_dense(velocity, onsets=None, steps_per_beat=LPD_STEPS_PER_BEAT, tempo_bpm=120.0):
     """Return the Roll of dense arrays.
 
     velocity: (track 5, time, pitch 128), 0 where silent, 1-127 where a note sounds
-    onsets: bool of the same shape, or None: then a note begins where sound begins or the velocity changes, and every
-        drum cell is a note of its own (LPD stores drums as onsets one step long)
+    onsets: bool of the same shape, or None. Given, a note begins where one stands and where sound begins; otherwise
+        notes begin as from_cells says.
 
     Raises ValueError for another shape, or an onset in a silent cell.
     """
     velocity = np.asarray(velocity)
     if velocity.ndim != 3 or velocity.shape[0] != N_TRACKS or velocity.shape[2] != N_PITCHES:
         raise ValueError(f"velocity: shape {velocity.shape}, not (5, time, 128)")
-    before = np.zeros_like(velocity)
-    before[:, 1:] = velocity[:, :-1]  # (track, time, pitch)
-    sounds = velocity > 0
-    if onsets is None:
-        starts = sounds & (velocity != before)
-        starts[DRUMS] = sounds[DRUMS]
-    else:
-        starts = np.asarray(onsets, bool)
-        if starts.shape != velocity.shape:
-            raise ValueError(f"onsets: shape {starts.shape}, not that of velocity {velocity.shape}")
-        if (starts & ~sounds).any():
-            raise ValueError("onsets: one stands in a silent cell")
-        starts = starts | (sounds & (before == 0))
     n_steps = velocity.shape[1]
-    # Runs along time: put time last, so that the flat order is track, pitch, time.
-    starts_flat = np.flatnonzero(starts.transpose(0, 2, 1))
-    stops = starts.copy()
-    stops[:, 1:] |= ~sounds[:, 1:] & (before[:, 1:] > 0)
-    stops_flat = np.flatnonzero(stops.transpose(0, 2, 1))
-    nearest = np.searchsorted(stops_flat, starts_flat, side="right")
-    row_end = (starts_flat // n_steps + 1) * n_steps if n_steps else starts_flat
-    following = np.append(stops_flat, np.iinfo(np.int64).max)[nearest]
-    ends_flat = np.minimum(following, row_end)
-    notes = np.empty(len(starts_flat), NOTE)
-    rows = starts_flat // max(n_steps, 1)
-    notes["track"], notes["pitch"] = rows // N_PITCHES, rows % N_PITCHES
-    notes["onset"] = starts_flat - rows * n_steps
-    notes["end"] = ends_flat - rows * n_steps
-    notes["velocity"] = velocity[notes["track"], notes["onset"], notes["pitch"]]
+    track, pitch, step = np.nonzero(velocity.transpose(0, 2, 1))  # voice by voice, each in the order of time
+    loudness = velocity[track, step, pitch]
+    if onsets is None:
+        return from_cells(track, pitch, step, loudness, n_steps, steps_per_beat, tempo_bpm)
+    onsets = np.asarray(onsets, bool)
+    if onsets.shape != velocity.shape:
+        raise ValueError(f"onsets: shape {onsets.shape}, not that of velocity {velocity.shape}")
+    if (onsets & (velocity == 0)).any():
+        raise ValueError("onsets: one stands in a silent cell")
+    notes = _runs(track * N_PITCHES + pitch, step, loudness, onsets[track, step, pitch])
     return roll_of(notes, n_steps, steps_per_beat, tempo_bpm)
+
+
+def _runs(voice, step, velocity, begins):
+    """Return the notes of cells that are sorted by voice (track * 128 + pitch) and step: runs, split where one begins."""
+    begins = begins.copy()
+    begins[:1] = True
+    begins[1:] |= (voice[1:] != voice[:-1]) | (step[1:] != step[:-1] + 1)
+    first = np.flatnonzero(begins)
+    last = np.append(first[1:], len(begins))[: len(first)] - 1
+    notes = np.empty(len(first), NOTE)
+    notes["track"], notes["pitch"] = np.divmod(voice[first], N_PITCHES)
+    notes["onset"], notes["end"], notes["velocity"] = step[first], step[last] + 1, velocity[first]
+    return notes
 
 
 def dense(roll):
@@ -192,3 +206,36 @@ def without_overlaps(notes):
     followed = voice[1:] == voice[:-1]
     notes["end"][:-1] = np.where(followed, np.minimum(notes["end"][:-1], notes["onset"][1:]), notes["end"][:-1])
     return np.sort(notes, order=["onset", "track", "pitch"])
+
+
+def refine(roll, steps_per_beat):
+    """Return the roll on a finer grid; nothing moves in time.
+
+    Raises ValueError unless steps_per_beat is a multiple of the roll's own.
+    """
+    if steps_per_beat % roll.steps_per_beat:
+        raise ValueError(f"steps_per_beat {steps_per_beat} is not a multiple of the roll's {roll.steps_per_beat}")
+    ratio = steps_per_beat // roll.steps_per_beat
+    notes = roll.notes.copy()
+    notes["onset"] *= ratio
+    notes["end"] *= ratio
+    return replace(roll, notes=notes, n_steps=roll.n_steps * ratio, steps_per_beat=steps_per_beat)
+
+
+def opening(roll, seconds):
+    """Return this many seconds of the roll from the first bar in which drums, bass and another track play.
+
+    seconds: above 0; the excerpt ends with the step that fills them, at the piece's own tempo
+
+    Raises ValueError if there is no such bar, or if less than that follows it.
+    """
+    bar_steps = BEATS_PER_BAR * roll.steps_per_beat
+    plays = np.zeros((N_TRACKS, roll.n_steps // bar_steps + 1), bool)  # (track, bar)
+    plays[roll.notes["track"], roll.notes["onset"] // bar_steps] = True
+    full = plays[DRUMS] & plays[BASS] & plays[[PIANO, GUITAR, STRINGS]].any(axis=0)
+    if not full.any():
+        raise ValueError("There is no bar in which drums, bass and another track play")
+    rest = excerpt(roll, int(np.argmax(full)) * bar_steps, roll.n_steps)
+    if rest.seconds < seconds - 1e-9:
+        raise ValueError(f"Only {rest.seconds:.1f} s follow the bar where the band comes in, fewer than {seconds:g} s")
+    return excerpt(rest, 0, steps_within(rest, seconds))
