@@ -4,11 +4,34 @@ A rating is safe once its row is committed: everything here that a participant d
 must never happen twice is a unique constraint.
 """
 
+import datetime
+import re
 import secrets
 
 from django.conf import settings
-from django.db import models
-from django.db.models import F, Q
+from django.db import models, transaction
+from django.db.models import F, Func, Max, OuterRef, Q
+from django.utils import timezone
+from django.utils.translation import gettext_noop
+
+from study import ordering
+
+# A session that nobody touched for so long counts as dropped out, and the next participant gets its place.
+DROPPED_OUT_AFTER = datetime.timedelta(hours=3)
+# The page's own count of what was heard comes in steps of the player's clock (four a second in some browsers).
+HEARD_TOLERANCE_SECONDS = 0.25
+
+
+class NotOpenError(Exception):
+    """The study takes in nobody: it was closed, or never opened."""
+
+
+class NotHeardEnoughError(Exception):
+    """So many seconds of the clip have yet to be heard before it can be rated."""
+
+    def __init__(self, seconds_left):
+        super().__init__(seconds_left)
+        self.seconds_left = seconds_left
 
 
 def new_code():
@@ -22,6 +45,26 @@ def new_slug():
 
 def new_seed():
     return secrets.randbits(53)
+
+
+class StudyQuerySet(models.QuerySet):
+    def visible_to(self, researcher):
+        """What this researcher may see. (Sharing widens this one place.)"""
+        return self.filter(owner=researcher)
+
+    def with_counts(self):
+        """Each with n_clips, n_started, n_finished and n_ratings."""
+        return self.annotate(
+            n_clips=_number_of(Stimulus.objects.filter(condition__study=OuterRef("pk"))),
+            n_started=_number_of(Session.objects.filter(study=OuterRef("pk"))),
+            n_finished=_number_of(Session.objects.filter(study=OuterRef("pk")).exclude(finished_at=None)),
+            n_ratings=_number_of(Rating.objects.filter(trial__session__study=OuterRef("pk"))),
+        )
+
+
+def _number_of(rows):
+    count = rows.order_by().annotate(all=Func(function="COUNT", template="COUNT(*)")).values("all")
+    return models.Subquery(count, output_field=models.IntegerField())
 
 
 class Study(models.Model):
@@ -38,7 +81,7 @@ class Study(models.Model):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="studies")
     slug = models.SlugField(max_length=60, unique=True, default=new_slug)  # in the participants' link: says nothing
     title = models.CharField(max_length=200)  # for researchers
-    public_title = models.CharField(max_length=200, default="Listening study")  # what participants read
+    public_title = models.CharField(max_length=200, default=gettext_noop("Listening study"))  # what participants read
     welcome = models.TextField(blank=True)
     consent = models.TextField(blank=True)
     thanks = models.TextField(blank=True)
@@ -56,8 +99,12 @@ class Study(models.Model):
     target_sessions = models.PositiveIntegerField(null=True, blank=True)
     seed = models.BigIntegerField(default=new_seed)
     created_at = models.DateTimeField(auto_now_add=True)
+    opening_at = models.DateTimeField(null=True, blank=True)  # last sign of life of the worker that makes its sounds
+    problem = models.TextField(blank=True)  # why it could not be opened: one sentence
     opened_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = StudyQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at"]
@@ -66,17 +113,102 @@ class Study(models.Model):
     def __str__(self):
         return self.title
 
+    @property
+    def is_open(self):
+        return self.state == self.State.OPEN
+
+    @property
+    def is_opening(self):
+        return self.state == self.State.DRAFT and self.opening_at is not None
+
+    @property
+    def may_be_edited(self):
+        return self.state == self.State.DRAFT and self.opening_at is None
+
+    def stimuli(self):
+        return Stimulus.objects.filter(condition__study=self).select_related("condition", "clip")
+
+    def close(self):
+        """Take in nobody new; who is inside may finish. A study that is not open stays as it is."""
+        Study.objects.filter(pk=self.pk, state=self.State.OPEN).update(
+            state=self.State.CLOSED, closed_at=timezone.now()
+        )
+        self.refresh_from_db()
+
+    @property
+    def needed_seconds(self):
+        """How much of a clip is heard before it is rated: never more than there is."""
+        return min(self.min_heard_seconds, self.length_seconds)
+
+    def admit(self, admission=None):
+        """Return a new session with its whole order drawn.
+
+        `admission` is the welcome form's own random mark: sent twice (a double click), it finds the session it made.
+        """
+        with transaction.atomic():
+            # Places are given out one at a time: whoever comes second waits here.
+            study = Study.objects.select_for_update().get(pk=self.pk)
+            session = study.sessions.filter(admission=admission).first() if admission else None
+            return session or study._begin(admission or new_code())
+
+    def _begin(self, admission):
+        if not self.is_open:
+            raise NotOpenError
+        session = Session(study=self, admission=admission, seed=new_seed(), number=self._free_place())
+        places = session.drawn_order()
+        session.n_trials = len(places)
+        session.save()
+        Trial.objects.bulk_create(
+            Trial(
+                session=session,
+                position=position,
+                stimulus_id=place.item,
+                scale_id=place.scale,
+                is_repeat=place.is_repeat,
+            )
+            for position, place in enumerate(places, start=1)
+        )
+        return session
+
+    def _free_place(self):
+        """Return the place of somebody who dropped out, or the first that nobody had."""
+        dropped_out = self.sessions.dropped_out(timezone.now()).order_by("number").first()
+        if dropped_out is None:
+            last = self.sessions.aggregate(last=Max("number"))["last"]
+            return 0 if last is None else last + 1
+        dropped_out.is_replaced = True
+        dropped_out.save(update_fields=["is_replaced"])
+        return dropped_out.number
+
+    @property
+    def trials_per_session(self):
+        plan = self.plan()
+        return len(plan.scales) * ((plan.n_clips or len(plan.conditions)) + plan.n_repeats)
+
+    def plan(self):
+        """Return the design that orders are drawn from: the study's clips with their conditions, and its wishes."""
+        clips = Stimulus.objects.filter(condition__study=self).order_by("id").values_list("id", "condition_id")
+        return ordering.Plan(
+            order=self.order,
+            conditions=dict(clips),
+            seed=self.seed,
+            n_clips=self.clips_per_session,
+            n_repeats=self.n_repeats,
+            separate=self.separate_conditions,
+            scales=tuple(self.scales.values_list("id", flat=True)) if self.separate_passes else (None,),
+        )
+
 
 class Scale(models.Model):
     """One question with its range. Every study has at least one."""
 
     study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="scales")
     name = models.SlugField(max_length=40, default="overall")
-    question = models.CharField(max_length=200, default="How much do you like this clip?")
+    question = models.CharField(max_length=200, default=gettext_noop("How much do you like this clip?"))
     low = models.SmallIntegerField(default=1)
     high = models.SmallIntegerField(default=10)
-    low_label = models.CharField(max_length=60, default="not at all", blank=True)
-    high_label = models.CharField(max_length=60, default="very much", blank=True)
+    low_label = models.CharField(max_length=60, default=gettext_noop("not at all"), blank=True)
+    high_label = models.CharField(max_length=60, default=gettext_noop("very much"), blank=True)
     position = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
@@ -105,6 +237,37 @@ class Condition(models.Model):
     def __str__(self):
         return self.name
 
+    def choose(self, clips):
+        """Have exactly these clips: those that stay keep their place and label, new ones follow in the order given."""
+        self.stimuli.exclude(clip__in=clips).delete()
+        n_kept = self.stimuli.count()
+        kept = set(self.stimuli.values_list("clip_id", flat=True))
+        new = [clip for clip in clips if clip.pk not in kept]
+        Stimulus.objects.bulk_create(
+            Stimulus(condition=self, clip=clip, label=f"{self.name} {number}", position=n_kept + number)
+            for number, clip in enumerate(new, start=1)
+        )
+        self.put_in_order(self.stimuli.all())
+
+    def rename(self, name, is_reference):
+        """Give the condition another name; labels that were made from the old one follow."""
+        old_name, self.name, self.is_reference = self.name, name, is_reference
+        self.save(update_fields=["name", "is_reference"])
+        self.put_in_order(self.stimuli.all(), old_name)
+
+    def put_in_order(self, stimuli, old_name=None):
+        """Store this order and number the labels that nobody wrote ("2D CNN 1", "2D CNN 2", ...) by it.
+
+        The row of the table is the stimulus' own label; the clips of real music share one, named like the condition.
+        """
+        automatic = re.compile(re.escape(old_name or self.name) + r" \d+")
+        for number, stimulus in enumerate(stimuli, start=1):
+            stimulus.position = number
+            if automatic.fullmatch(stimulus.label):
+                stimulus.label = f"{self.name} {number}"
+            stimulus.row = self.name if self.is_reference else stimulus.label
+        Stimulus.objects.bulk_update(stimuli, ["position", "label", "row"])
+
 
 class Stimulus(models.Model):
     """A clip in its place in a condition, and the mp3 that this study plays of it (made when the study opens)."""
@@ -125,21 +288,58 @@ class Stimulus(models.Model):
         return self.label
 
 
+class SessionQuerySet(models.QuerySet):
+    def dropped_out(self, now):
+        """Those that neither finished nor showed a sign of life for long, and whose place nobody has taken yet."""
+        limit = now - DROPPED_OUT_AFTER
+        alive = Trial.objects.filter(Q(shown_at__gte=limit) | Q(rated_at__gte=limit), session=OuterRef("pk"))
+        waiting = self.filter(finished_at=None, is_replaced=False, started_at__lt=limit)
+        return waiting.filter(~models.Exists(alive))
+
+
 class Session(models.Model):
     """One participant's way through a study."""
 
     study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="sessions")
     code = models.CharField(max_length=32, unique=True, default=new_code)
+    admission = models.CharField(max_length=32, unique=True, default=new_code)  # the welcome form that it came from
     seed = models.BigIntegerField()
     number = models.PositiveIntegerField()  # the place in the design that this session fills
+    is_replaced = models.BooleanField(default=False)  # dropped out, and another session got its place
+    n_trials = models.PositiveSmallIntegerField(default=0)
     started_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True)
 
+    objects = SessionQuerySet.as_manager()
+
     class Meta:
         ordering = ["started_at", "id"]
+        indexes = [
+            models.Index(fields=["study", "number"], name="session_place"),
+            # Admission looks for places to fill again: few rows, however many have finished.
+            models.Index(
+                fields=["study", "started_at"],
+                name="session_unfinished",
+                condition=Q(finished_at=None, is_replaced=False),
+            ),
+        ]
 
     def __str__(self):
         return f"Session {self.number} of {self.study}"
+
+    def drawn_order(self):
+        """Return the places of this session's trials. The same seeds give the same order, for ever."""
+        return ordering.draw(self.study.plan(), self.number, self.seed)
+
+    def next_trials(self):
+        """Return the trial to rate now and the one after it, as far as there are any."""
+        trials = list(self.trials.filter(rated_at=None).order_by("position")[:2])
+        for trial in trials:
+            trial.session = self
+        return trials
+
+    def next_trial(self):
+        return next(iter(self.next_trials()), None)
 
 
 class Trial(models.Model):
@@ -164,6 +364,63 @@ class Trial(models.Model):
     def __str__(self):
         return f"Trial {self.position} of {self.session}"
 
+    def show(self):
+        """Note when the page first showed this trial; every later time changes nothing."""
+        with transaction.atomic():
+            if Trial.objects.filter(pk=self.pk, shown_at=None).update(shown_at=timezone.now()):
+                self.events.create(kind="shown")
+
+    def hear(self, heard_seconds, plays, events=()):
+        """Note what the page says was heard so far in all, as far as the time since it was shown allows."""
+        self._note(heard_seconds, plays)
+        with transaction.atomic():
+            Trial.objects.filter(pk=self.pk, rated_at=None).update(heard_seconds=self.heard_seconds, plays=self.plays)
+            self._log(events)
+
+    def rate(self, values, comment="", heard_seconds=0, plays=0, events=()):
+        """Store the answer, {scale id: value}, if it is the first. Return whether it is the one that is stored now.
+
+        Raises NotHeardEnoughError, having stored nothing but what was heard.
+        """
+        self._note(heard_seconds, plays)
+        if self.rated_at is None and (seconds_left := self.seconds_left()) > 0:
+            self.hear(heard_seconds, plays, events)
+            raise NotHeardEnoughError(seconds_left)
+        with transaction.atomic():
+            if self._is_first(comment):
+                Rating.objects.bulk_create(
+                    Rating(trial=self, scale_id=scale, value=value) for scale, value in values.items()
+                )
+                self._log(events)
+                self._finish_session()
+                return True
+        return dict(self.ratings.values_list("scale_id", "value")) == values
+
+    def _is_first(self, comment):
+        """Claim the trial by one conditional update: of many at once, one gets it, whatever the database."""
+        answer = {"comment": comment, "heard_seconds": self.heard_seconds, "plays": self.plays}
+        return Trial.objects.filter(pk=self.pk, rated_at=None).update(rated_at=timezone.now(), **answer) == 1
+
+    def _finish_session(self):
+        # Trials are rated in their order, so the last one is rated last.
+        if self.position == self.session.n_trials:
+            Session.objects.filter(pk=self.session_id).update(finished_at=timezone.now())
+
+    def seconds_left(self):
+        """How much has yet to be heard before this trial can be rated."""
+        needed = self.session.study.needed_seconds
+        return 0 if self.heard_seconds + HEARD_TOLERANCE_SECONDS >= needed else needed - self.heard_seconds
+
+    def _note(self, heard_seconds, plays):
+        since_shown = (timezone.now() - self.shown_at).total_seconds() if self.shown_at else 0
+        # Both are totals, so that a report that comes twice or late takes nothing away and adds nothing. A clock that
+        # was set back makes the cap too small for a while, never a duration below nothing.
+        self.heard_seconds = max(self.heard_seconds, min(heard_seconds, since_shown))
+        self.plays = max(self.plays, plays)
+
+    def _log(self, events):
+        PlayEvent.objects.bulk_create(PlayEvent(trial=self, kind=kind, at_seconds=at) for kind, at in events)
+
 
 class Rating(models.Model):
     """The answer to a trial on one scale; absent until given, then never changed."""
@@ -183,7 +440,7 @@ class PlayEvent(models.Model):
     """What the player reported; rows are only ever added."""
 
     trial = models.ForeignKey(Trial, on_delete=models.CASCADE, related_name="events")
-    kind = models.CharField(max_length=20)  # shown, play, pause, ended, error
+    kind = models.CharField(max_length=20)  # shown, or one of participant.PLAYER_EVENTS
     at_seconds = models.FloatField(null=True)  # place in the clip
     received_at = models.DateTimeField(auto_now_add=True)
 

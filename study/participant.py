@@ -1,0 +1,217 @@
+"""What a participant's browser talks to. Nothing here knows the name of a condition or of a clip.
+
+GET only reads. What must last is a POST of its own, and each may come twice: the first one counts.
+"""
+
+import math
+from functools import wraps
+
+from django.conf import settings
+from django.core.exceptions import ObjectDoesNotExist
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from generation import ranges
+from study.answers import AnswerForm, ConsentForm, report
+from study.models import NotHeardEnoughError, NotOpenError, Session, Study, Trial, new_code
+
+ANSWER_SECONDS = 8  # to decide and go on, for the welcome page's guess of how long all takes
+RETURN_COOKIE = "earmark-session"
+RETURN_COOKIE_SECONDS = 30 * 24 * 3600
+
+
+def for_one_pair_of_eyes(view):
+    """Nothing that a participant gets may be kept by a cache on the way or shown again by the back button."""
+
+    @wraps(view)
+    def answer(request, *args, **kwargs):
+        response = view(request, *args, **kwargs)
+        response["Cache-Control"] = "private, no-store"
+        return response
+
+    return answer
+
+
+@for_one_pair_of_eyes
+@require_http_methods(["GET", "HEAD", "POST"])
+def welcome(request, slug):
+    study = get_object_or_404(Study.objects.exclude(state=Study.State.DRAFT), slug=slug)
+    begun = _session_of_this_browser(request, study)
+    if request.method == "POST":
+        return _consent(request, study)
+    if not study.is_open and begun is None:
+        return _closed(request, study)
+    return _welcome(request, study, begun=begun)
+
+
+def _session_of_this_browser(request, study):
+    code = request.COOKIES.get(RETURN_COOKIE)
+    return code and study.sessions.filter(code=code, finished_at=None).first()
+
+
+def _welcome(request, study, begun=None, problem="", status=200):
+    n_trials = study.trials_per_session
+    context = {
+        "study": study,
+        "begun": begun,
+        "problem": problem,
+        "admission": new_code(),
+        "n_trials": n_trials,
+        "minutes": math.ceil(n_trials * (study.length_seconds + ANSWER_SECONDS) / 60),
+    }
+    return render(request, "participant/welcome.html", context, status=status)
+
+
+def _closed(request, study):
+    return render(request, "participant/closed.html", {"study": study}, status=410)
+
+
+def _consent(request, study):
+    form = ConsentForm(request.POST)
+    if not form.is_valid():
+        return _welcome(request, study, problem=_("Please tick the box to say that you agree."), status=422)
+    try:
+        session = study.admit(form.cleaned_data["admission"])
+    except NotOpenError:
+        return _closed(request, study)
+    response = redirect("study:step", code=session.code)
+    response.status_code = 303
+    response.set_cookie(
+        RETURN_COOKIE,
+        session.code,
+        max_age=RETURN_COOKIE_SECONDS,
+        path=request.path,
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+    )
+    return response
+
+
+@for_one_pair_of_eyes
+@require_safe
+def step(request, code):
+    return _step(request, _session(code))
+
+
+def _session(code):
+    return get_object_or_404(Session.objects.select_related("study"), code=code)
+
+
+def _step(request, session, notice="", status=200):
+    """Show what comes next: the first trial without a rating, or the thanks."""
+    trials = session.next_trials()
+    if not trials:
+        return render(request, "participant/thanks.html", {"session": session, "study": session.study}, status=status)
+    return _trial(request, trials, notice=notice, status=status)
+
+
+def _trial(request, trials, answer=None, notice="", problem="", status=200):
+    trial, session = trials[0], trials[0].session
+    context = {
+        "trial": trial,
+        "following": trials[1] if len(trials) > 1 else None,
+        "session": session,
+        "study": session.study,
+        "n_rated": trial.position - 1,
+        "scales": [_question(scale, answer) for scale in _scales(trial)],
+        "comment": answer.data.get("comment", "") if answer else "",
+        "notice": notice,
+        "problem": problem,
+    }
+    return render(request, "participant/trial.html", context, status=status)
+
+
+def _scales(trial):
+    scales = trial.session.study.scales.all()
+    return list(scales if trial.scale_id is None else scales.filter(pk=trial.scale_id))
+
+
+def _question(scale, answer):
+    name = f"rating-{scale.name}"
+    return {
+        "name": name,
+        "question": scale.question,
+        "choices": [str(value) for value in range(scale.low, scale.high + 1)],
+        "low_label": scale.low_label,
+        "high_label": scale.high_label,
+        "chosen": answer.data.get(name) if answer else None,
+    }
+
+
+@for_one_pair_of_eyes
+@require_POST
+def rate(request, code, position):
+    session = _session(code)
+    trial = _trial_at(session, position)
+    trials = session.next_trials()
+    if trial.rated_at is None and trials[0].position != position:
+        # Nobody gets here by our pages: a trial is rated before the next one is shown.
+        return _see_next(session)
+    scales = _scales(trial)
+    form = AnswerForm(request.POST, scales)
+    if not form.is_valid():
+        if trial.rated_at is not None:
+            return _see_next(session)
+        return _trial(request, trials, answer=form, problem=_first_problem(form), status=422)
+    try:
+        is_stored = trial.rate(form.values(), form.cleaned_data["comment"], **report(request.POST))
+    except NotHeardEnoughError as refusal:
+        return _trial(request, [trial, *trials[1:]], answer=form, problem=_listen_on(refusal.seconds_left), status=422)
+    if not is_stored:
+        notice = _("That clip had its rating already; the first one counts.")
+        return _step(request, session, notice=notice, status=409)
+    return _see_next(session)
+
+
+def _see_next(session):
+    response = redirect("study:step", code=session.code)
+    response.status_code = 303
+    return response
+
+
+def _first_problem(form):
+    return next(iter(form.errors.values()))[0]
+
+
+def _listen_on(seconds_left):
+    seconds = max(1, round(seconds_left))
+    text = ngettext(
+        "Please listen for %(seconds)s more second before you rate.",
+        "Please listen for %(seconds)s more seconds before you rate.",
+        seconds,
+    )
+    return text % {"seconds": seconds}
+
+
+def _trial_at(session, position):
+    try:
+        trial = session.trials.get(position=position)
+    except ObjectDoesNotExist:
+        raise Http404 from None
+    trial.session = session
+    return trial
+
+
+@for_one_pair_of_eyes
+@require_POST
+def shown(request, code, position):
+    _trial_at(_session(code), position).show()
+    return HttpResponse(status=204)
+
+
+@for_one_pair_of_eyes
+@require_POST
+def heard(request, code, position):
+    _trial_at(_session(code), position).hear(**report(request.POST))
+    return HttpResponse(status=204)
+
+
+@for_one_pair_of_eyes
+@require_safe
+def sound(request, address):
+    trial = get_object_or_404(Trial.objects.select_related("stimulus"), address=address, session__finished_at=None)
+    return ranges.respond(request, trial.stimulus.sound.open("rb"), "audio/mpeg")
