@@ -79,6 +79,19 @@ def make_clip():
 
 
 @pytest.fixture(scope="session")
+def freedoom_midi(tmp_path_factory):
+    """The folder of the demo corpus' MIDI files, from the package registry."""
+    from generation import freedoom
+
+    try:
+        return freedoom.fetch(tmp_path_factory.mktemp("registry"))
+    except freedoom.FetchError as error:
+        if IN_CI:
+            raise
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
 def browser():
     """Debian's Chromium, headless."""
     from playwright.sync_api import sync_playwright
