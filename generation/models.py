@@ -1,8 +1,23 @@
 import uuid
+from datetime import timedelta
+from pathlib import Path
 
 from django.conf import settings
-from django.db import models
-from django.db.models import Q
+from django.db import models, transaction
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+# A worker renews its lease every second or two; a minute bears a slow disk, and a dead worker's job waits no longer.
+LEASE = timedelta(seconds=60)
+# A job that no worker took in this time is put into the queue again: the queue may have lost it.
+QUEUE_PATIENCE = timedelta(hours=1)
+# A job that takes its worker down with it must not do so for ever.
+MOST_ATTEMPTS = 3
+
+
+class Stopped(Exception):
+    """The job is no longer this worker's: somebody cancelled it, or its lease ran out and another worker has it."""
 
 
 # File names are ours; the name that a file came with is text to show, never a path.
@@ -52,6 +67,10 @@ class Corpus(Owned):
     def __str__(self):
         return self.name
 
+    @property
+    def path(self):
+        return Path(settings.CORPUS_DIR) / self.folder
+
 
 class TrainingRun(Owned):
     """One training of one network; `history` is what the loss curves are drawn from, one entry an epoch."""
@@ -62,6 +81,7 @@ class TrainingRun(Owned):
     seed = models.BigIntegerField(default=0)
     minutes = models.FloatField(null=True)
     history = models.JSONField(default=list)
+    baselines = models.JSONField(default=dict)  # the loss of two guesses that learn nothing
 
     objects = OwnedQuerySet.as_manager()
 
@@ -70,6 +90,19 @@ class TrainingRun(Owned):
 
     def __str__(self):
         return f"{self.family} on {self.corpus or 'another machine'}"
+
+    @property
+    def job(self):
+        """The latest job that worked on it."""
+        return max(self.jobs.all(), key=lambda job: job.created_at, default=None)
+
+    @property
+    def best_test_loss(self):
+        return min((epoch["test_loss"] for epoch in self.history), default=None)
+
+    @property
+    def folder(self):
+        return Path(settings.RUN_DIR) / str(self.id)
 
 
 class Checkpoint(Owned):
@@ -91,11 +124,65 @@ class Checkpoint(Owned):
         return self.name
 
 
+class JobQuerySet(OwnedQuerySet):
+    def ask_for_clips(self, owner, checkpoint, n_clips, seconds, seed, temperature=1.0):
+        return self.plan_clips(owner, checkpoint, n_clips, seconds, seed, temperature).enqueue()
+
+    def ask_for_references(self, owner, corpus, pieces, seconds):
+        return self.plan_references(owner, corpus, pieces, seconds).enqueue()
+
+    def ask_for_training(self, owner, family, corpus, minutes, seed=0):
+        return self.plan_training(owner, family, corpus, minutes, seed).enqueue()
+
+    def plan_clips(self, owner, checkpoint, n_clips, seconds, seed, temperature=1.0):
+        wishes = {"n_clips": n_clips, "seconds": seconds, "seed": seed, "temperature": temperature}
+        return self._plan(owner, Job.Kind.CLIPS, n_clips, wishes, checkpoint=checkpoint)
+
+    def plan_references(self, owner, corpus, pieces, seconds):
+        """pieces: which of the corpus' pieces, by their place in it; each gives one clip of its opening."""
+        wishes = {"pieces": list(pieces), "seconds": seconds}
+        return self._plan(owner, Job.Kind.REFERENCES, len(wishes["pieces"]), wishes, corpus=corpus)
+
+    @transaction.atomic
+    def plan_training(self, owner, family, corpus, minutes, seed=0):
+        run = TrainingRun.objects.create(owner=owner, family=family, corpus=corpus, minutes=minutes, seed=seed)
+        wishes = {"minutes": minutes, "seed": seed}
+        return self._plan(owner, Job.Kind.TRAINING, 100, wishes, run=run, corpus=corpus)
+
+    def _plan(self, owner, kind, n_total, wishes, **about):
+        return self.create(
+            owner=owner,
+            kind=kind,
+            n_total=n_total,
+            settings=wishes,
+            lease_until=timezone.now() + QUEUE_PATIENCE,
+            **about,
+        )
+
+    def claim(self, job_id, worker):
+        """Take a waiting job for this worker; None if it is taken, finished or cancelled already."""
+        now = timezone.now()
+        taken = self.filter(pk=job_id, state=Job.State.WAITING).update(
+            state=Job.State.RUNNING,
+            worker=worker,
+            lease_until=now + LEASE,
+            started_at=now,
+            attempts=F("attempts") + 1,
+        )
+        return self.select_related("checkpoint", "corpus", "run__corpus").get(pk=job_id) if taken else None
+
+    def sweep(self):
+        """Put back into the queue what a dead worker left and what the queue lost. Returns how many jobs that were."""
+        unfinished = self.filter(state__in=[Job.State.WAITING, Job.State.RUNNING])
+        return sum(job.put_back() for job in unfinished.filter(lease_until__lt=timezone.now()))
+
+
 class Job(Owned):
     """Something a researcher asked for. The queue delivers it, this row is what people look at.
 
     A delivery may come twice, and after a worker's death never again: `objects.claim()` takes a job by one conditional
-    update, and the lease says until when its worker counts as alive.
+    update, and the lease says until when its worker counts as alive. Every change that a worker makes asks in the same
+    statement whether the job is still its own.
     """
 
     class Kind(models.TextChoices):
@@ -116,16 +203,19 @@ class Job(Owned):
     corpus = models.ForeignKey(Corpus, null=True, on_delete=models.PROTECT, related_name="jobs")
     run = models.ForeignKey(TrainingRun, null=True, on_delete=models.PROTECT, related_name="jobs")
     settings = models.JSONField(default=dict)
-    n_done = models.PositiveIntegerField(default=0)
+    n_done = models.PositiveIntegerField(default=0)  # clips; of a training, hundredths
     n_total = models.PositiveIntegerField(default=0)
+    stage = models.CharField(max_length=60, blank=True)  # what its worker does just now
+    seconds_left = models.FloatField(null=True)
     message = models.TextField(blank=True)  # the one sentence that a person reads when it failed
     log = models.TextField(blank=True)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     worker = models.CharField(max_length=64, blank=True)
     lease_until = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
 
-    objects = OwnedQuerySet.as_manager()
+    objects = JobQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at"]
@@ -138,6 +228,63 @@ class Job(Owned):
 
     def __str__(self):
         return f"{self.get_kind_display()} ({self.state})"
+
+    @property
+    def is_finished(self):
+        return self.state not in (self.State.WAITING, self.State.RUNNING)
+
+    @property
+    def subject(self):
+        """What the job is about."""
+        return self.checkpoint or self.run or self.corpus
+
+    def enqueue(self):
+        """Hand the job to the queue as soon as the row is there for a worker to find."""
+        # By its path, because the task's module needs this one.
+        run_job = import_string("generation.tasks.run_job")
+        transaction.on_commit(lambda: run_job.enqueue(str(self.pk)))
+        return self
+
+    def keep(self, **progress):
+        """Renew the lease and note progress. Raises Stopped if the job is no longer this worker's."""
+        mine = Job.objects.filter(pk=self.pk, state=self.State.RUNNING, worker=self.worker)
+        if not mine.update(lease_until=timezone.now() + LEASE, **progress):
+            raise Stopped
+        for name, value in progress.items():
+            setattr(self, name, value)
+
+    def finish(self):
+        self._end(self.State.DONE, n_done=self.n_total)
+
+    def fail(self, sentence):
+        self._end(self.State.FAILED, message=sentence)
+
+    def release(self):
+        """Give the job back: its worker has to stop, and the next sweep puts it into the queue again."""
+        mine = Job.objects.filter(pk=self.pk, state=self.State.RUNNING, worker=self.worker)
+        mine.update(lease_until=timezone.now())
+
+    def cancel(self):
+        """Stop the job for good. Its worker sees so within seconds; one that waits never starts. True if it was in time."""
+        unfinished = Job.objects.filter(pk=self.pk, state__in=[self.State.WAITING, self.State.RUNNING])
+        return bool(unfinished.update(state=self.State.CANCELLED, finished_at=timezone.now()))
+
+    def put_back(self):
+        """Enqueue a job whose lease ran out. False if somebody else was quicker."""
+        as_found = Job.objects.filter(pk=self.pk, state=self.state, worker=self.worker, lease_until=self.lease_until)
+        if self.attempts >= MOST_ATTEMPTS:
+            sentence = f"The worker stopped {self.attempts} times while it worked on this job."
+            return bool(as_found.update(state=self.State.FAILED, message=sentence, finished_at=timezone.now()))
+        with transaction.atomic():
+            was_first = as_found.update(
+                state=self.State.WAITING, worker="", lease_until=timezone.now() + QUEUE_PATIENCE
+            )
+            if was_first:
+                self.enqueue()
+        return bool(was_first)
+
+    def _end(self, state, **fields):
+        self.keep(state=state, finished_at=timezone.now(), stage="", seconds_left=None, **fields)
 
 
 class Clip(Owned):

@@ -1,0 +1,148 @@
+"""Processes of our own for what is too heavy for a worker (TensorFlow) or what it must survive (uploaded weights).
+
+A child says what it does as one JSON object a line. Whatever it does instead (dies, says something else, goes on for
+too long) ends as ChildFailed with one sentence.
+"""
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+TICK_SECONDS = 1.0
+GRACE_SECONDS = 3.0  # between asking a child to stop and killing it
+LONGEST_LINE = 4_000_000
+LONGEST_SENTENCE = 500
+LOG_BYTES = 20_000
+SUBJECT = "The process that was to do this"
+# What a child may know of this machine. No database address, no secret key, nobody's credentials.
+PASSED_ON = (
+    "PATH",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TF_NUM_INTRAOP_THREADS",
+    "OMP_NUM_THREADS",
+    "CUDA_VISIBLE_DEVICES",
+    "LD_LIBRARY_PATH",
+)
+
+
+class ChildFailed(Exception):
+    """Its text is one sentence for the person who asked."""
+
+
+def environment(folder):
+    known = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    return known | {
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+        "PYTHONUNBUFFERED": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        # No filter of a file's own choosing is ever loaded to read it.
+        "HDF5_PLUGIN_PRELOAD": "::",
+    }
+
+
+def events(module, *arguments, folder, longest_seconds):
+    """Run `python -m module arguments` and yield what it says, an object a line, and None whenever a second passed.
+
+    folder: its home and place for temporary files; what it writes to stderr goes to `log.txt` there
+    longest_seconds: after that it is killed
+
+    Raises ChildFailed if it says that something is wrong, says what is no event, dies or does not end in time. Closing
+    the generator kills the child and everything that it started.
+    """
+    ends_at = time.monotonic() + longest_seconds
+    with _started(module, arguments, folder) as process:
+        for line in _lines(process.stdout):
+            if time.monotonic() > ends_at:
+                raise ChildFailed(
+                    f"{SUBJECT} was stopped after {longest_seconds:.0f} seconds, the longest that it may take."
+                )
+            yield None if line is None else _event(line)
+        try:
+            code = process.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise ChildFailed(f"{SUBJECT} fell silent and did not end.") from None
+    if code < 0:
+        raise ChildFailed(f"{SUBJECT} ended unexpectedly (signal {-code}), perhaps for want of memory.")
+    if code > 0:
+        raise ChildFailed(f"{SUBJECT} ended unexpectedly (exit code {code}).")
+
+
+def log(folder):
+    """Return the end of what the folder's children wrote to stderr."""
+    path = Path(folder) / "log.txt"
+    return path.read_bytes()[-LOG_BYTES:].decode(errors="replace").replace("\0", "") if path.exists() else ""
+
+
+@contextmanager
+def _started(module, arguments, folder):
+    confine = Path(__file__).with_name("confine.py")
+    command = [sys.executable, str(confine), str(os.getpid()), sys.executable, "-m", module, *map(str, arguments)]
+    with (
+        open(Path(folder) / "log.txt", "ab") as said,
+        subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment(folder),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            start_new_session=True,
+        ) as process,
+    ):
+        try:
+            yield process
+        finally:
+            _stop(process)
+
+
+def _stop(process):
+    """End the child's whole process group: politely, for a training then keeps its best epoch, and soon for certain."""
+    if process.poll() is None:
+        _signal(process, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(GRACE_SECONDS)
+    _signal(process, signal.SIGKILL)  # what it started may be alive still
+
+
+def _signal(process, number):
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+
+
+def _lines(pipe):
+    """Yield each whole line as bytes, and None for each tick without one."""
+    buffer = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(pipe, selectors.EVENT_READ)
+        while True:
+            if not selector.select(TICK_SECONDS):
+                yield None
+                continue
+            said = os.read(pipe.fileno(), 65_536)
+            if not said:
+                return
+            *lines, buffer = (buffer + said).split(b"\n")
+            yield from lines
+            if len(buffer) > LONGEST_LINE:
+                raise ChildFailed(f"{SUBJECT} said something that cannot be understood.")
+
+
+def _event(line):
+    try:
+        event = json.loads(line)
+        kind = event["event"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise ChildFailed(f"{SUBJECT} said something that cannot be understood.") from None
+    if kind == "error":
+        raise ChildFailed(str(event.get("message", ""))[:LONGEST_SENTENCE] or f"{SUBJECT} gave up without a reason.")
+    return event

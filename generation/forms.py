@@ -1,0 +1,117 @@
+import secrets
+from pathlib import PurePath
+
+from django import forms
+from django.core.exceptions import ValidationError
+
+from generation import corpora, uploads
+from generation.models import Corpus
+from training.families import FAMILIES
+
+LARGEST_SEED = 2**32 - 1
+MOST_CLIPS = 50
+MOST_REFERENCES = 50
+
+
+def new_seed():
+    """Short enough to be read aloud; another at each visit, so that asking twice gives other clips."""
+    return secrets.randbelow(1_000_000)
+
+
+def seed_field(help_text):
+    return forms.IntegerField(min_value=0, max_value=LARGEST_SEED, initial=new_seed, help_text=help_text)
+
+
+def seconds_field(help_text):
+    return forms.FloatField(min_value=5, max_value=120, initial=30, help_text=help_text)
+
+
+class CheckpointForm(forms.Form):
+    file = forms.FileField(
+        label="Checkpoint",
+        help_text="A .keras file that `python -m training train` wrote. It is checked here, and never run as code.",
+        widget=forms.ClearableFileInput(attrs={"accept": ".keras"}),
+    )
+    name = forms.CharField(max_length=200, required=False, help_text="What you call it. Left empty: the file's name.")
+
+    def accept(self, owner):
+        """Return the new checkpoint, or None where the file was refused; the form then says why."""
+        file = self.cleaned_data["file"]
+        name = self.cleaned_data["name"] or uploads.shown_name(PurePath(file.name).stem)
+        try:
+            return uploads.accept_checkpoint(owner, file, name)
+        except ValidationError as refusal:
+            self.add_error("file", refusal)
+            return None
+
+
+class ClipsForm(forms.Form):
+    n_clips = forms.IntegerField(label="Clips", min_value=1, max_value=MOST_CLIPS, initial=4)
+    seconds = seconds_field("The length of each. A study plays clips of one length, 30 s unless you say otherwise.")
+    seed = seed_field("The same seed gives the same clips again, byte for byte.")
+    temperature = forms.FloatField(
+        min_value=0.1,
+        max_value=3,
+        initial=1,
+        help_text="1 draws as the network learnt it; lower keeps to what is likeliest, higher dares more.",
+    )
+
+
+class ReferencesForm(forms.Form):
+    """Held-out pieces of a corpus that are to become clips."""
+
+    seconds = seconds_field(
+        "Played from the first bar in which drums, bass and another track sound, at the piece's own tempo."
+    )
+    pieces = forms.TypedMultipleChoiceField(
+        coerce=int,
+        error_messages={
+            "required": "Choose at least one piece.",
+            "invalid_choice": "%(value)s is not a held-out piece of this corpus.",
+        },
+    )
+
+    def __init__(self, *args, pieces, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.packed = pieces
+        self.fields["pieces"].choices = [(index, str(index)) for index in pieces.held_out()]
+
+    def clean_pieces(self):
+        chosen = self.cleaned_data["pieces"]
+        if len(chosen) > MOST_REFERENCES:
+            raise ValidationError(f"{len(chosen)} pieces are chosen; the most at once is {MOST_REFERENCES}.")
+        return chosen
+
+    def clean(self):
+        cleaned = super().clean()
+        if "pieces" in cleaned and "seconds" in cleaned:
+            for index in cleaned["pieces"]:
+                self._check_opening(index, cleaned["seconds"])
+        return cleaned
+
+    def _check_opening(self, index, seconds):
+        try:
+            corpora.opening(self.packed, index, seconds)
+        except ValueError as error:
+            self.add_error("pieces", str(error))
+
+
+class TrainingForm(forms.Form):
+    family = forms.ChoiceField(help_text="Which kind of network.")
+    corpus = forms.ModelChoiceField(Corpus.objects.none(), empty_label=None)
+    minutes = forms.FloatField(
+        min_value=0.1,
+        max_value=24 * 60,
+        initial=10,
+        help_text="Training ends after this time. The best epoch until then becomes the checkpoint.",
+    )
+    seed = seed_field("Of the first weights and the order of the windows.")
+
+    def __init__(self, *args, researcher, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["family"].choices = [(name, family_title(name)) for name in FAMILIES]
+        self.fields["corpus"].queryset = Corpus.objects.visible_to(researcher)
+
+
+def family_title(name):
+    return getattr(FAMILIES.get(name), "title", name)
