@@ -1,0 +1,82 @@
+"""The networks, one file a family. Importing this room imports TensorFlow; the site never does.
+
+Every module here offers the same five functions. Arrays of music are dense: uint8 or bool (window, step, track 5,
+pitch 128), 1 where a note sounds; `chance` is float32 (window,), uniform on [0, 1): whatever a window leaves to chance
+is decided by it, so that a test loss is read on the same questions each time.
+
+    build(configuration)                          -> keras.Model of standard layers, whose outputs are logits
+    loss(model, configuration, sounds, chance)    -> scalar tensor; a window is the family's context and target
+    baselines(configuration, train, test, chance) -> {"marginal", "hold"}: the loss of answers that know nothing
+    calibration(model, configuration, sounds)     -> dict for the card, what sampling needs besides the weights
+    sampler(model, card)                          -> Sampler
+"""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+
+# Both are read once, when TensorFlow starts.
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from training.families import family_named
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """How a network is sampled.
+
+    draws: n_steps -> shape of the uniform draws that one clip needs
+    generate: (uniform draws (clip, ...), temperature) -> bool (clip, step, track 5, pitch 128), in one compiled graph
+    """
+
+    draws: Callable
+    generate: Callable
+
+
+def set_up(seed):
+    """Make TensorFlow quiet, deterministic, and use every core for one operation."""
+    keras.utils.set_random_seed(seed % 2**32)
+    tf.config.experimental.enable_op_determinism()
+
+
+def network(family_name):
+    """Return the module of this family."""
+    return import_module(f"training.networks.{family_named(family_name).network}")
+
+
+def build(family_name, configuration, weights=None):
+    """Return the family's network, with these weights ({name: array}) if any are given."""
+    keras.utils.clear_session(free_memory=False)  # so that layers are numbered from the start, as the table names them
+    model = network(family_name).build(configuration)
+    if weights is not None:
+        for variable, array in zip(model.weights, weights.values(), strict=True):
+            variable.assign(array)
+    return model
+
+
+def weights(family_name, configuration, model):
+    """Return {name: float32 array} of the network's weights, named as the family's table names them."""
+    names = family_named(family_name).weight_shapes(configuration)
+    return {name: variable.numpy() for name, variable in zip(names, model.weights, strict=True)}
+
+
+def architecture(model):
+    """Return the network as Keras describes it in config.json."""
+    return keras.saving.serialize_keras_object(model)
+
+
+def fits(probability, rate):
+    """Return the number that, added to the logits of these probabilities, makes their mean this rate (by bisection)."""
+    logits = np.log(probability) - np.log1p(-probability)
+    low, high = -12.0, 12.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        mean = (1 / (1 + np.exp(-(logits + middle)))).mean()
+        low, high = (middle, high) if mean < rate else (low, middle)
+    return (low + high) / 2

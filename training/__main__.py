@@ -1,0 +1,232 @@
+"""python -m training corpus | train | sample: everything that needs no site. See --help of each."""
+
+import argparse
+import hashlib
+import json
+import math
+import signal
+import sys
+import time
+from pathlib import Path
+
+from tqdm import tqdm
+
+from training import checkpoint, corpus
+from training.families import FAMILIES, STEPS_PER_BEAT, family_named
+
+STARTED = time.monotonic()  # before TensorFlow is imported: --minutes bounds that too
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+
+class Events:
+    """Tells a program how far it is: one JSON object a line on stdout."""
+
+    SECONDS_BETWEEN = 0.2  # a step of a small network takes milliseconds; nobody reads so fast
+
+    def __init__(self):
+        self._last = 0.0
+
+    def tell(self, event, **values):
+        now = time.monotonic()
+        is_last = values.get("done") == values.get("total")
+        if event == "progress" and now - self._last < self.SECONDS_BETWEEN and not is_last:
+            return
+        self._last = now
+        print(json.dumps({"event": event, **{name: _plain(value) for name, value in values.items()}}), flush=True)
+
+
+class Bar:
+    """Tells a person how far it is: a bar on stderr, and a line for each epoch."""
+
+    def __init__(self):
+        self._bar = None
+
+    def tell(self, event, **values):
+        if event == "progress":
+            self._progress(**values)
+            return
+        self._close()
+        if event == "epoch":
+            line = "epoch {epoch}: train loss {train_loss:.4f}, test loss {test_loss:.4f}, {seconds:.0f} s"
+            tqdm.write(line.format(**values), file=sys.stderr)
+        else:
+            tqdm.write(values["message"], file=sys.stderr)
+
+    def _progress(self, done, total, **values):
+        if self._bar is None:
+            self._bar = tqdm(total=total, file=sys.stderr, leave=False, dynamic_ncols=True)
+        if "loss" in values:
+            self._bar.set_postfix_str(f"loss {values['loss']:.4f}, {values['seconds_left']:.0f} s left", refresh=False)
+        self._bar.update(done - self._bar.n)
+
+    def _close(self):
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+def _plain(value):
+    return float(value) if hasattr(value, "dtype") else value
+
+
+def build_corpus(options, tell):
+    def report(done, total, seconds_left):
+        tell("progress", done=done, total=total, seconds_left=seconds_left)
+
+    made = corpus.build(options.source, options.out, options.steps_per_beat, options.limit, report, options.name)
+    card = made.card
+    message = "{kept} of {files} files are in {out}".format(out=options.out, **card["counts"])
+    split = "{train} pieces to train on, {test} to test on".format(**card["split"])
+    tell("done", out=str(options.out), checksum=card["checksum"], message=f"{message}: {split}.", **card["counts"])
+
+
+def train(options, tell):
+    family_named(options.family).configuration(_settings(options.set))  # refused before TensorFlow starts
+    made = corpus.open_corpus(options.corpus)
+    from training import loop
+
+    minutes = options.minutes
+    if minutes is None and options.epochs is None:
+        minutes = 2.0
+    if minutes is not None:
+        minutes = max(0.0, minutes - (time.monotonic() - STARTED) / 60)
+    plan = loop.Plan(options.family, _settings(options.set), options.epochs, minutes, options.seed)
+    is_told = _told_to_stop()
+    card = loop.train(plan, made, options.out, options.resume, tell, is_told)
+    best = next(entry for entry in card["history"] if entry["epoch"] == card["best_epoch"])
+    message = f"{options.out}: test loss {best['test_loss']:.4f} after epoch {card['best_epoch']}; "
+    message += "knowing nothing, {marginal:.4f}; holding the last frame, {hold:.4f}.".format(**card["baselines"])
+    facts = {"best_epoch": card["best_epoch"], "baselines": card["baselines"], "stopped": is_told()}
+    tell("done", out=str(options.out), epochs=len(card["history"]), message=message, **facts)
+
+
+def _settings(pairs):
+    """Return {name: value} of NAME=VALUE pairs; a value is JSON."""
+    settings = {}
+    for pair in pairs:
+        name, _separator, text = pair.partition("=")
+        try:
+            settings[name] = json.loads(text)
+        except ValueError as problem:
+            raise ValueError(f"--set takes NAME=VALUE, such as units=128 or rest=false, not {pair!r}.") from problem
+    return settings
+
+
+def _told_to_stop():
+    """Return a function that says whether Ctrl-C or SIGTERM came. A second one ends the process at once."""
+    received = []
+
+    def on_signal(number, frame):
+        received.append(number)
+        for name in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(name, signal.SIG_DFL)
+
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, on_signal)
+    return lambda: bool(received)
+
+
+def sample(options, tell):
+    source = Path(options.file)
+    read = checkpoint.read(source)
+    if options.clips < 1:
+        raise ValueError(f"clips must be 1 or more, not {options.clips}.")
+    from training import clips, sampling
+
+    n_stages = options.clips if options.rolls_only else 2 * options.clips  # drawing a clip, and making it sound
+    started = time.monotonic()
+
+    def report(done, _=None):
+        left = (time.monotonic() - started) / done * (n_stages - done)
+        tell("progress", done=done, total=n_stages, seconds_left=left)
+
+    rolls = sampling.sample(read, options.clips, options.seconds, options.seed, options.temperature, report)
+    made = {
+        "checkpoint": {"file": source.name, "sha256": hashlib.sha256(source.read_bytes()).hexdigest()},
+        "family": read.card["family"],
+        "seed": options.seed,
+        "temperature": options.temperature,
+        "seconds": options.seconds,
+        "tempo_bpm": read.card["statistics"]["tempo_bpm"],
+    }
+    clips.write(options.out, rolls, made, None if options.rolls_only else lambda done: report(options.clips + done))
+    tell("done", out=str(options.out), clips=len(rolls), message=f"{len(rolls)} clips are in {options.out}.")
+
+
+def _bound(kind, low):
+    def read(text):
+        value = kind(text)
+        if not math.isfinite(value) or value < low:
+            raise argparse.ArgumentTypeError(f"must be {low} or more, not {text}")
+        return value
+
+    read.__name__ = kind.__name__
+    return read
+
+
+def parser():
+    commands = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+    subparsers = commands.add_subparsers(dest="command", required=True)
+    _corpus_options(subparsers.add_parser("corpus", help="pack a folder of LPD-5 or MIDI files for training"))
+    _train_options(subparsers.add_parser("train", help="train a network on a corpus"))
+    _sample_options(subparsers.add_parser("sample", help="make new clips with a trained network"))
+    for subparser in subparsers.choices.values():
+        subparser.add_argument("--events", action="store_true", help="one JSON object a line on stdout, no bar")
+    return commands
+
+
+def _corpus_options(options):
+    options.set_defaults(run=build_corpus)
+    options.add_argument("source", type=Path, help="folder of .npz (LPD) and .mid files, found at any depth")
+    options.add_argument("--out", type=Path, required=True, help="folder to write")
+    options.add_argument("--steps-per-beat", type=int, choices=STEPS_PER_BEAT, default=STEPS_PER_BEAT[0])
+    options.add_argument("--limit", type=_bound(int, 1), help="how many pieces to keep at most")
+    options.add_argument("--name", help="what to call it (the folder's name)")
+
+
+def _train_options(options):
+    options.set_defaults(run=train)
+    options.add_argument("family", choices=list(FAMILIES))
+    options.add_argument("--corpus", type=Path, required=True, help="folder that the corpus command wrote")
+    options.add_argument("--out", type=Path, required=True, help="checkpoint to write, FILE.keras")
+    options.add_argument("--epochs", type=_bound(int, 1))
+    options.add_argument("--minutes", type=_bound(float, 0.0), help="2, unless --epochs is given")
+    options.add_argument("--seed", type=_bound(int, 0), default=0)
+    options.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the family")
+    options.add_argument("--resume", action="store_true", help="go on from the last epoch of FILE.run")
+
+
+def _sample_options(options):
+    options.set_defaults(run=sample)
+    options.add_argument("file", type=Path, help="checkpoint, FILE.keras")
+    options.add_argument("--clips", type=int, default=1)
+    options.add_argument("--seconds", type=float, default=30.0)
+    options.add_argument("--seed", type=int, default=0)
+    options.add_argument("--out", type=Path, required=True, help="folder to write")
+    options.add_argument("--temperature", type=float, default=1.0)
+    options.add_argument("--rolls-only", action="store_true", help="LPD-5 files only, no .mid and .mp3")
+
+
+def main(arguments=None):
+    options = parser().parse_args(arguments)
+    tell = (Events() if options.events else Bar()).tell
+    try:
+        options.run(options, tell)
+    except KeyboardInterrupt:
+        tell("error", message="Interrupted; nothing was written.")
+        return INTERRUPTED
+    except (ValueError, OSError) as problem:
+        tell("error", message=_sentence(problem))
+        return BAD_INPUT
+    return 0
+
+
+def _sentence(problem):
+    if isinstance(problem, OSError) and problem.filename:
+        return f"{problem.filename}: {problem.strerror}."
+    return str(problem)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,321 @@
+"""Training: from a corpus to a checkpoint, in epochs of so many random windows, bounded by epochs or by minutes.
+
+FILE.keras holds the best epoch by test loss, and is there from the first epoch on. FILE.run/ beside it holds the last
+state, so that a run goes on after whatever ended it: last.npz (weights, optimiser, where the run stands) and
+history.json for people and other programs. Epoch n draws its windows from a stream of its own, seeded by the run's
+seed and n, so a resumed run draws what an unbroken one would have.
+"""
+
+import json
+import os
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from training import checkpoint, networks, windows
+from training.families import family_named
+
+TEST_SEED = 0  # of the windows on which losses are compared: the same ones in every run
+BASELINE_WINDOWS = 2048
+CALIBRATION_WINDOWS = 192
+EVALUATION_BATCH = 64
+GRADIENT_NORM = 1.0  # clipped: an LSTM's gradient jumps now and then
+MAX_CARD_EPOCHS = 1000  # a card has 256 kB
+
+
+class TrainingError(ValueError):
+    """The run cannot start or go on; one sentence."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to train, and for how long: epochs, minutes, or whichever is over first."""
+
+    family: str
+    configuration: dict
+    epochs: int | None = None
+    minutes: float | None = None
+    seed: int = 0
+
+
+@dataclass
+class Progress:
+    """Where a run stands after its last whole epoch."""
+
+    history: list = field(default_factory=list)  # [{epoch, train_loss, test_loss, seconds}]
+    best: dict | None = None  # the entry of the best epoch
+
+    @property
+    def seconds(self):
+        return self.history[-1]["seconds"] if self.history else 0.0
+
+
+def train(plan, corpus, out, resume=False, report=None, should_stop=None):
+    """Train a network and write its checkpoint; return the checkpoint's card.
+
+    plan: Plan
+    corpus: training.corpus.Corpus
+    out: path of the checkpoint; the run's folder lies beside it
+    resume: go on from the run's last epoch
+    report: called with an event's name and its values: ("progress", done, total, seconds_left, loss) after each step,
+        ("epoch", epoch, train_loss, test_loss, seconds, seconds_left) after each epoch
+    should_stop: called after each step; True ends the run, which keeps what its whole epochs have learnt
+
+    Raises TrainingError, or ConfigurationError for a plan that the family does not take.
+    """
+    started = time.monotonic()
+    run = Run(plan, corpus, Path(out), report or (lambda *_, **__: None), should_stop or (lambda: False))
+    if resume:
+        run.restore()
+    run.go(started)
+    return run.finish()
+
+
+def run_folder(out):
+    """Return the folder of the run that writes this checkpoint."""
+    return Path(out).with_suffix(".run")
+
+
+class Run:
+    """One training run: the network, its optimiser, and where it stands."""
+
+    def __init__(self, plan, corpus, out, report, should_stop):
+        if plan.epochs is None and plan.minutes is None:
+            raise TrainingError("Say how long to train: a number of epochs or of minutes.")
+        self.plan, self.corpus, self.out = plan, corpus, out
+        self.report, self.should_stop = report, should_stop
+        self.family = family_named(plan.family)
+        self.configuration = self.family.configuration(plan.configuration)
+        networks.set_up(plan.seed)
+        self.network = networks.network(plan.family)
+        self.model = networks.build(plan.family, self.configuration)
+        self.optimizer = keras.optimizers.Adam(self.configuration["learning_rate"], global_clipnorm=GRADIENT_NORM)
+        self.optimizer.build(self.model.trainable_variables)
+        self.progress = Progress()
+        self.best_weights: dict | None = None
+        self.best_calibration: dict = {}
+        self.tested, self.chance = self._windows("test", self.configuration["test_windows"], TEST_SEED)
+        self.baselines = self._baselines()
+        self._step, self._loss = self._compiled()
+
+    def _compiled(self):
+        model, configuration, network, optimizer = self.model, self.configuration, self.network, self.optimizer
+
+        @tf.function(reduce_retracing=True)
+        def loss(sounds, chance):
+            return network.loss(model, configuration, sounds, chance)
+
+        @tf.function(reduce_retracing=True)
+        def step(sounds, chance):
+            with tf.GradientTape() as tape:
+                value = network.loss(model, configuration, sounds, chance)
+            gradients = tape.gradient(value, model.trainable_variables)
+            optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+            return value
+
+        return step, loss
+
+    def _windows(self, split, n_windows, seed):
+        """Return (sounds, chance) of so many random windows of this split."""
+        rng = np.random.default_rng(seed)
+        return self._drawn(self.corpus.of_split(split), n_windows, rng)
+
+    def _drawn(self, pieces, n_windows, rng):
+        family = self.family
+        drawn = windows.draw(self.corpus, pieces, n_windows, family.window_steps, rng, family.context_steps)
+        return windows.sounding(drawn), rng.random(n_windows, np.float32)
+
+    def _baselines(self):
+        train, _ = self._windows("train", BASELINE_WINDOWS, TEST_SEED)
+        return self.network.baselines(self.configuration, train, self.tested, self.chance)
+
+    def go(self, started):
+        """Train epoch after epoch until the plan's bound, or until told to stop."""
+        clock = Clock(started, self.plan, self.progress.seconds, len(self.progress.history))
+        with clock.finishing():
+            self.test_loss()  # compiles it, and shows how long an evaluation takes
+        while not clock.is_over(len(self.progress.history)):
+            losses = self._epoch(len(self.progress.history) + 1, clock)
+            if self.should_stop() and self.progress.history:
+                return  # an epoch that was cut off is drawn anew when the run is resumed
+            with clock.finishing():
+                self._record(float(np.mean(losses)), clock)
+            if self.should_stop():
+                return
+
+    def _epoch(self, epoch, clock):
+        """Take an epoch's steps, or as many as there is time for but at least one; return their losses."""
+        rng = np.random.default_rng([self.plan.seed, epoch])
+        pieces = self.corpus.of_split("train")
+        n_steps = max(1, self.configuration["epoch_windows"] // self.configuration["batch_size"])
+        losses = []
+        for done in range(1, n_steps + 1):
+            losses.append(float(self._step(*self._drawn(pieces, self.configuration["batch_size"], rng))))
+            if not np.isfinite(losses[-1]):
+                raise TrainingError(f"The loss is no longer a number in epoch {epoch}; try a smaller learning_rate.")
+            left = clock.seconds_left(epoch - 1 + done / n_steps)
+            self.report("progress", done=done, total=n_steps, epoch=epoch, seconds_left=left, loss=np.mean(losses))
+            if self.should_stop() or clock.must_finish():
+                break
+        return losses
+
+    def test_loss(self):
+        """Return the mean loss on the test windows."""
+        total = 0.0
+        for first in range(0, len(self.tested), EVALUATION_BATCH):
+            sounds, chance = (part[first : first + EVALUATION_BATCH] for part in (self.tested, self.chance))
+            total += float(self._loss(sounds, chance)) * len(sounds)
+        return total / len(self.tested)
+
+    def _record(self, train_loss, clock):
+        entry = {
+            "epoch": len(self.progress.history) + 1,
+            "train_loss": train_loss,
+            "test_loss": self.test_loss(),
+            "seconds": clock.seconds(),
+        }
+        self.progress.history.append(entry)
+        if self.progress.best is None or entry["test_loss"] < self.progress.best["test_loss"]:
+            self._keep(entry)
+        self._save()
+        self.report("epoch", **entry, seconds_left=clock.seconds_left(entry["epoch"]), best=self.progress.best["epoch"])
+
+    def _keep(self, entry):
+        """Make this epoch the best one so far, and its weights the checkpoint."""
+        self.progress.best = entry
+        self.best_weights = networks.weights(self.plan.family, self.configuration, self.model)
+        sounds, _ = self._windows("train", CALIBRATION_WINDOWS, TEST_SEED)
+        self.best_calibration = self.network.calibration(self.model, self.configuration, sounds)
+        self.finish()
+
+    def finish(self):
+        """Write the checkpoint of the best epoch with the card as it is now; return the card."""
+        if self.best_weights is None:
+            raise TrainingError("Nothing was trained: there was no time for a single epoch.")
+        card = self.card()
+        checkpoint.write(self.out, card, self.best_weights, networks.architecture(self.model))
+        return card
+
+    def card(self):
+        """Return what the checkpoint says of itself."""
+        card, progress = self.corpus.card, self.progress
+        return {
+            "family": self.plan.family,
+            "title": self.family.title,
+            "configuration": self.configuration,
+            "n_weights": sum(int(np.prod(shape)) for shape in self.family.weight_shapes(self.configuration).values()),
+            "steps_per_beat": self.corpus.steps_per_beat,
+            "corpus": {key: card[key] for key in ("name", "checksum", "n_pieces", "n_beats")},
+            "split": {**card["split"], "by": "md5"},
+            "statistics": card["statistics"],
+            "calibration": self.best_calibration,
+            "seed": self.plan.seed,
+            "history": thinned(progress.history, progress.best),
+            "best_epoch": progress.best["epoch"],
+            "baselines": self.baselines,
+            "minutes": progress.seconds / 60,
+        }
+
+    def _save(self):
+        """Write the last state, whole or not at all."""
+        folder = run_folder(self.out)
+        folder.mkdir(parents=True, exist_ok=True)
+        stand = {
+            "family": self.plan.family,
+            "configuration": self.configuration,
+            "corpus": self.corpus.card["checksum"],
+            "seed": self.plan.seed,
+            "history": self.progress.history,
+            "best": self.progress.best,
+        }
+        arrays = {f"weight_{i}": variable.numpy() for i, variable in enumerate(self.model.weights)}
+        arrays |= {f"optimizer_{i}": np.asarray(value) for i, value in enumerate(self._optimizer_state())}
+        beside = folder / f"last.{os.getpid()}.npz"
+        np.savez(beside, stand=np.frombuffer(json.dumps(stand).encode(), np.uint8), **arrays)
+        os.replace(beside, folder / "last.npz")
+        (folder / "history.json").write_text(json.dumps({"history": stand["history"], "baselines": self.baselines}))
+
+    def _optimizer_state(self):
+        return [variable.numpy() for variable in self.optimizer.variables]
+
+    def restore(self):
+        """Take up the run where its last whole epoch ended.
+
+        Raises TrainingError if there is no such run, or it trained something else.
+        """
+        path = run_folder(self.out) / "last.npz"
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = dict(file)
+            stand = json.loads(arrays.pop("stand").tobytes())
+        except (OSError, ValueError, KeyError) as problem:
+            raise TrainingError(f"There is no run to resume in {path.parent}.") from problem
+        self._check_same(stand)
+        for kind, variables in (("weight", self.model.weights), ("optimizer", self.optimizer.variables)):
+            for i, variable in enumerate(variables):
+                variable.assign(arrays[f"{kind}_{i}"])
+        self.progress = Progress(stand["history"], stand["best"])
+        kept = checkpoint.read(self.out)
+        self.best_weights, self.best_calibration = kept.weights, kept.card["calibration"]
+
+    def _check_same(self, stand):
+        now = {"family": self.plan.family, "configuration": self.configuration, "seed": self.plan.seed}
+        now["corpus"] = self.corpus.card["checksum"]
+        for name, value in now.items():
+            if stand[name] != value:
+                raise TrainingError(f"The run in {run_folder(self.out)} has another {name}: {stand[name]}.")
+
+
+class Clock:
+    """Knows when a run must end: the plan's bounds, less the time that an evaluation and the writing take."""
+
+    def __init__(self, started, plan, seconds_before, epochs_before):
+        self.started, self.plan = started, plan
+        self.seconds_before, self.epochs_before = seconds_before, epochs_before
+        self.reserve = 0.0
+        self._finish_started = 0.0
+
+    def seconds(self):
+        """How long the run has trained, earlier sessions of it included."""
+        return self.seconds_before + time.monotonic() - self.started
+
+    def finishing(self):
+        return self
+
+    def __enter__(self):
+        self._finish_started = time.monotonic()
+
+    def __exit__(self, *_):
+        self.reserve = 1.2 * (time.monotonic() - self._finish_started) + 0.5
+
+    def must_finish(self):
+        """Is there no time for more than finishing the epoch?"""
+        return self.plan.minutes is not None and self._until_deadline() <= self.reserve
+
+    def is_over(self, n_epochs):
+        return (self.plan.epochs is not None and n_epochs >= self.plan.epochs) or (
+            self.must_finish() and n_epochs > self.epochs_before
+        )
+
+    def seconds_left(self, epochs_done):
+        """The time until the nearer bound, from the pace so far."""
+        bounds = []
+        if self.plan.minutes is not None:
+            bounds.append(max(0.0, self._until_deadline()))
+        if self.plan.epochs is not None:
+            pace = (time.monotonic() - self.started) / max(epochs_done - self.epochs_before, 1e-6)
+            bounds.append(max(0.0, pace * (self.plan.epochs - epochs_done)))
+        return min(bounds)
+
+    def _until_deadline(self):
+        return self.started + 60 * self.plan.minutes - time.monotonic()
+
+
+def thinned(history, best):
+    """Return the history, or of a very long one so much that it fits into a card: evenly, with the best and the last."""
+    stride = -(-len(history) // MAX_CARD_EPOCHS)
+    return [entry for i, entry in enumerate(history) if i % stride == 0 or entry == best or entry is history[-1]]
