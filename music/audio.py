@@ -1,0 +1,113 @@
+"""Sound as samples: float32 (samples, 2) at 48 kHz throughout; read, cut, kept without loss, and encoded for the page."""
+
+import io
+import subprocess
+from math import gcd
+from os import PathLike
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+import soundfile
+from scipy.signal import resample_poly
+
+SAMPLE_RATE = 48_000
+N_CHANNELS = 2
+MAX_SECONDS = 600
+MP3_BITS_PER_SECOND = 160_000  # at 48 kHz every frame of 1,152 samples takes 480 bytes exactly, whatever it holds
+MISSING_SECONDS = 0.05  # a clip may be so much too short: a renderer's and a decoder's rounding
+_ENCODING_SECONDS = 120
+_LAME_SCALE = (
+    0.95  # LAME turns down what it encodes at this rate, by 0.45 dB; undone, so that loudness stays what it was
+)
+_KINDS = ("WAV", "WAVEX", "FLAC", "OGG", "MP3")
+
+
+class AudioError(ValueError):
+    """The file cannot be read as sound; the message is one sentence that says why."""
+
+
+def read(file):
+    """Return the sound of a WAV, FLAC, Ogg or MP3 file: float32 (samples, 2) at 48 kHz; mono sounds on both sides.
+
+    file: a path or an open binary file
+
+    Raises AudioError for a file that is none of these, broken, longer than 10 minutes, or of more than two channels.
+    """
+    content = Path(file).read_bytes() if isinstance(file, (str, PathLike)) else file.read()
+    try:
+        with soundfile.SoundFile(io.BytesIO(content)) as opened:
+            _check(opened)
+            samples = opened.read(dtype="float32", always_2d=True)
+            n_announced, rate = opened.frames, opened.samplerate
+    except (soundfile.LibsndfileError, RuntimeError, MemoryError) as error:
+        raise AudioError("This is not a WAV, FLAC, Ogg or MP3 file, or a damaged one.") from error
+    if len(samples) < n_announced:
+        raise AudioError("The sound is cut short: the file holds less than its header says.")
+    if not np.isfinite(samples).all():
+        raise AudioError("The sound holds samples that are not numbers.")
+    return _at_48_khz_stereo(samples, rate)
+
+
+def write_master(file, audio):
+    """Write the sound as 24-bit FLAC; the same samples give the same bytes.
+
+    file: a path or an open binary file
+    """
+    soundfile.write(file, np.clip(audio, -1, 1), SAMPLE_RATE, format="FLAC", subtype="PCM_24")
+
+
+def fit_length(audio, seconds, fade_seconds=1.0):
+    """Return the first seconds of the sound, to the sample, faded out at the end.
+
+    fade_seconds: how long before the end the sound begins to fade (by a raised cosine)
+
+    Raises ValueError if the sound is shorter by more than 0.05 s.
+    """
+    n_samples = round(seconds * SAMPLE_RATE)
+    if len(audio) < n_samples - round(MISSING_SECONDS * SAMPLE_RATE):
+        raise ValueError(f"The sound lasts {len(audio) / SAMPLE_RATE:.2f} s, less than the {seconds:g} s asked for")
+    fitted = np.zeros((n_samples, N_CHANNELS), np.float32)
+    fitted[: len(audio)] = audio[:n_samples]
+    n_fade = min(round(fade_seconds * SAMPLE_RATE), n_samples)
+    fade = 0.5 + 0.5 * np.cos(np.pi * (np.arange(n_fade) + 1) / max(n_fade, 1))  # (samples,), ends at 0
+    fitted[n_samples - n_fade :] *= fade[:, None].astype(np.float32)
+    return fitted
+
+
+def encode_mp3(audio):
+    """Return the sound as MP3: 160 kbit/s at a constant rate, no tags, so that equal lengths give equally many bytes.
+
+    Raises ValueError if a sample is not a number, and RuntimeError if the encoder fails.
+    """
+    if not np.isfinite(audio).all():
+        raise ValueError("audio: holds samples that are not numbers")
+    form = ["-f", "f32le", "-ar", str(SAMPLE_RATE), "-ac", str(N_CHANNELS)]
+    untagged = ["-map_metadata", "-1", "-bitexact", "-write_xing", "0", "-id3v2_version", "0"]
+    constant = ["-c:a", "libmp3lame", "-b:a", str(MP3_BITS_PER_SECOND), "-abr", "0"]
+    # Pipes alone: ffmpeg is given no file name and may open none.
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error", "-protocol_whitelist", "pipe"]
+    command += [*form, "-i", "pipe:0", *constant, *untagged, "-f", "mp3", "pipe:1"]
+    samples = (np.asarray(audio, "<f4") / np.float32(_LAME_SCALE)).tobytes()
+    encoder = subprocess.run(command, input=samples, capture_output=True, timeout=_ENCODING_SECONDS, check=False)
+    if encoder.returncode:
+        raise RuntimeError(f"The MP3 encoder failed: {encoder.stderr.decode(errors='replace').strip()[:200]}")
+    return encoder.stdout
+
+
+def _check(opened):
+    if opened.format not in _KINDS:
+        raise AudioError("This is not a WAV, FLAC, Ogg or MP3 file.")
+    if opened.channels > N_CHANNELS:
+        raise AudioError(f"The sound has {opened.channels} channels; one or two are needed.")
+    if not 8_000 <= opened.samplerate <= 192_000:
+        raise AudioError(f"The sound has a sample rate of {opened.samplerate} Hz, not one from 8,000 to 192,000.")
+    if not 0 < opened.frames <= MAX_SECONDS * opened.samplerate:
+        raise AudioError(f"The sound is empty or, by its header, longer than {MAX_SECONDS} s.")
+
+
+def _at_48_khz_stereo(samples, rate):
+    if rate != SAMPLE_RATE:
+        shared = gcd(rate, SAMPLE_RATE)
+        samples = resample_poly(samples, SAMPLE_RATE // shared, rate // shared, axis=0)
+    return np.repeat(samples, N_CHANNELS // samples.shape[1], axis=1).astype(np.float32)
