@@ -63,7 +63,7 @@ class StudyQuerySet(models.QuerySet):
 
 
 def _number_of(rows):
-    count = rows.order_by().annotate(all=Func(function="COUNT", template="COUNT(*)")).values("all")
+    count = rows.order_by().annotate(all=Func(template="COUNT(*)", output_field=models.IntegerField())).values("all")
     return models.Subquery(count, output_field=models.IntegerField())
 
 
@@ -127,6 +127,11 @@ class Study(models.Model):
 
     def stimuli(self):
         return Stimulus.objects.filter(condition__study=self).select_related("condition", "clip")
+
+    def put_in_order(self, conditions):
+        for position, condition in enumerate(conditions, start=1):
+            condition.position = position
+        Condition.objects.bulk_update(conditions, ["position"])
 
     def close(self):
         """Take in nobody new; who is inside may finish. A study that is not open stays as it is."""
@@ -249,16 +254,11 @@ class Condition(models.Model):
         )
         self.put_in_order(self.stimuli.all())
 
-    def rename(self, name, is_reference):
-        """Give the condition another name; labels that were made from the old one follow."""
-        old_name, self.name, self.is_reference = self.name, name, is_reference
-        self.save(update_fields=["name", "is_reference"])
-        self.put_in_order(self.stimuli.all(), old_name)
-
     def put_in_order(self, stimuli, old_name=None):
         """Store this order and number the labels that nobody wrote ("2D CNN 1", "2D CNN 2", ...) by it.
 
-        The row of the table is the stimulus' own label; the clips of real music share one, named like the condition.
+        After a renaming, `old_name` is what such labels begin with. The row of the table is the stimulus' own label;
+        the clips of real music share one, named like the condition.
         """
         automatic = re.compile(re.escape(old_name or self.name) + r" \d+")
         for number, stimulus in enumerate(stimuli, start=1):
@@ -383,7 +383,7 @@ class Trial(models.Model):
         Raises NotHeardEnoughError, having stored nothing but what was heard.
         """
         self._note(heard_seconds, plays)
-        if self.rated_at is None and (seconds_left := self.seconds_left()) > 0:
+        if (seconds_left := self.seconds_left()) > 0:
             self.hear(heard_seconds, plays, events)
             raise NotHeardEnoughError(seconds_left)
         with transaction.atomic():
@@ -394,6 +394,9 @@ class Trial(models.Model):
                 self._log(events)
                 self._finish_session()
                 return True
+        return self.has_rating(values)
+
+    def has_rating(self, values):
         return dict(self.ratings.values_list("scale_id", "value")) == values
 
     def _is_first(self, comment):

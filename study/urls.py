@@ -1,6 +1,6 @@
 from django.urls import path
 
-from study import participant
+from study import participant, researcher
 
 app_name = "study"
 urlpatterns = [
@@ -10,4 +10,26 @@ urlpatterns = [
     path("t/<slug:code>/<int:position>/shown/", participant.shown, name="shown"),
     path("t/<slug:code>/<int:position>/heard/", participant.heard, name="heard"),
     path("sound/<slug:address>/", participant.sound, name="sound"),
+    path("", researcher.studies, name="home"),
+    path("studies/", researcher.studies, name="studies"),
+    path("studies/new/", researcher.new_study, name="new_study"),
+    path("studies/<slug:slug>/", researcher.study, name="study"),
+    path("studies/<slug:slug>/settings/", researcher.settings, name="settings"),
+    path("studies/<slug:slug>/remove/", researcher.remove, name="remove"),
+    path("studies/<slug:slug>/open/", researcher.open_study, name="open"),
+    path("studies/<slug:slug>/opening/", researcher.opening_progress, name="opening"),
+    path("studies/<slug:slug>/take-back/", researcher.take_back, name="take_back"),
+    path("studies/<slug:slug>/close/", researcher.close, name="close"),
+    path("studies/<slug:slug>/progress/", researcher.progress, name="progress"),
+    path("studies/<slug:slug>/results/", researcher.results, name="results"),
+    path("studies/<slug:slug>/table.csv", researcher.table_csv, name="table_csv"),
+    path("studies/<slug:slug>/ratings.csv", researcher.ratings_csv, name="ratings_csv"),
+    path("studies/<slug:slug>/conditions/", researcher.new_condition, name="new_condition"),
+    path("studies/<slug:slug>/conditions/<int:pk>/", researcher.condition, name="condition"),
+    path("studies/<slug:slug>/conditions/<int:pk>/clips/", researcher.clips, name="clips"),
+    path("studies/<slug:slug>/conditions/<int:pk>/move/", researcher.move_condition, name="move_condition"),
+    path("studies/<slug:slug>/conditions/<int:pk>/remove/", researcher.remove_condition, name="remove_condition"),
+    path("studies/<slug:slug>/clips/<int:pk>/", researcher.label, name="label"),
+    path("studies/<slug:slug>/clips/<int:pk>/move/", researcher.move_stimulus, name="move_stimulus"),
+    path("studies/<slug:slug>/clips/<int:pk>/remove/", researcher.remove_stimulus, name="remove_stimulus"),
 ]

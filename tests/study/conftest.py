@@ -1,3 +1,4 @@
 from tests.listeners import listener_of, make_study
+from tests.studies import draft, make_draft, paper_study
 
-__all__ = ["listener_of", "make_study"]
+__all__ = ["draft", "listener_of", "make_draft", "make_study", "paper_study"]

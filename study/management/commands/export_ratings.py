@@ -1,0 +1,31 @@
+from pathlib import Path
+
+from django.core.management.base import BaseCommand, CommandError
+
+from study import export
+from study.models import Study
+
+
+class Command(BaseCommand):
+    help = "Write a study's ratings as CSV, one row a rating."
+
+    def add_arguments(self, parser):
+        parser.add_argument("slug")
+        parser.add_argument("--out", type=Path, help="a file to write; without it the table is printed")
+
+    def handle(self, *, slug, out, **options):
+        study = Study.objects.filter(slug=slug).first()
+        if study is None:
+            raise CommandError(f"There is no study {slug}.")
+        lines = export.ratings_csv(study)
+        if out is None:
+            self.stdout.writelines(lines)
+            return
+        # Beside it, then renamed: an export that breaks off leaves no half table behind.
+        unfinished = out.with_name(out.name + ".part")
+        try:
+            with unfinished.open("w", encoding="utf-8", newline="") as file:
+                file.writelines(lines)
+            unfinished.replace(out)
+        finally:
+            unfinished.unlink(missing_ok=True)

@@ -1,0 +1,30 @@
+from django.core.management.base import BaseCommand, CommandError
+
+from study import export, tables
+from study.models import Study
+
+
+class Command(BaseCommand):
+    help = "Print a study's table: one row a clip, real music pooled into one, and one row a condition."
+
+    def add_arguments(self, parser):
+        parser.add_argument("slug")
+        parser.add_argument("--csv", action="store_true", help="as CSV, with whole numbers")
+
+    def handle(self, *, slug, csv, **options):
+        study = Study.objects.filter(slug=slug).first()
+        if study is None:
+            raise CommandError(f"There is no study {slug}.")
+        if csv:
+            self.stdout.writelines(export.table_csv(study))
+            return
+        for table in tables.tables(study):
+            self._print(table)
+
+    def _print(self, table):
+        # Here, not above: it brings pandas along.
+        from analysis.results import aligned
+
+        self.stdout.write(f"{table.scale.question}\n\n")
+        self.stdout.write(aligned("Row", table.rows) + "\n")
+        self.stdout.write(aligned("Condition", table.conditions))

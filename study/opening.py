@@ -1,0 +1,186 @@
+"""From a draft to an open study: is everything there, and the mp3s that participants hear.
+
+Participants must be able to tell clips apart by their sound alone. So all sounds of a study are made here, together:
+one length, one loudness, one encoder, one size, each under a random name.
+"""
+
+import io
+from itertools import pairwise
+
+from django.core.files.base import ContentFile
+from django.db import transaction
+from django.utils import timezone
+
+from music import audio, loudness
+from study.models import Stimulus, Study, new_code
+
+FEWEST_CLIPS = 2
+LENGTH_TOLERANCE_SECONDS = 0.05  # what audio.fit_length may pad with silence
+LOUDNESS_TOLERANCE_LU = 0.3
+HIGHEST_PEAK_DBTP = -1.0
+# An mp3 begins with some milliseconds of silence, which moves the loudness of a sound of few seconds by some tenths.
+ENCODINGS = 3
+
+
+class NotReadyError(ValueError):
+    """Why the study cannot be opened: one sentence, or several."""
+
+
+class NoLongerOpeningError(Exception):
+    """The researcher took the study back, or another worker opens it."""
+
+
+def check(study):
+    """Return what keeps a draft from being opened, a sentence each; an empty list if nothing does."""
+    stimuli = list(study.stimuli())
+    if not stimuli:
+        return ["The study has no clips yet: add a condition and choose clips for it."]
+    return [
+        *_empty_conditions(study, stimuli),
+        *_too_few(stimuli),
+        *_too_short(study, stimuli),
+        *_twice("label", stimuli, lambda stimulus: stimulus.label),
+        *_twice("clip", stimuli, lambda stimulus: stimulus.clip_id),
+        *_different_renderers(stimuli),
+        *_wishes(study),
+    ]
+
+
+def _empty_conditions(study, stimuli):
+    filled = {stimulus.condition_id for stimulus in stimuli}
+    empty = [condition for condition in study.conditions.all() if condition.pk not in filled]
+    return [f"The condition “{condition}” has no clips: choose some, or remove it." for condition in empty]
+
+
+def _too_few(stimuli):
+    if len(stimuli) < FEWEST_CLIPS:
+        yield f"There is only one clip, “{stimuli[0]}”: a comparison needs two at least."
+
+
+def _too_short(study, stimuli):
+    for stimulus in stimuli:
+        if stimulus.clip.seconds < study.length_seconds - LENGTH_TOLERANCE_SECONDS:
+            yield (
+                f"“{stimulus}” is {stimulus.clip.seconds:.1f} s long, shorter than the {study.length_seconds:g} s "
+                f"that this study plays of each clip."
+            )
+
+
+def _twice(what, stimuli, key):
+    for one, other in pairwise(sorted(stimuli, key=lambda stimulus: str(key(stimulus)))):
+        if key(one) == key(other):
+            yield f"“{one}” ({one.condition}) and “{other}” ({other.condition}) have the same {what}."
+
+
+def _different_renderers(stimuli):
+    renderers = {str(found) for stimulus in stimuli if (found := stimulus.clip.provenance.get("renderer"))}
+    if len(renderers) > 1:
+        yield "The clips were played by different synthesisers: have them made again by one, or it is them that you compare."
+
+
+def _wishes(study):
+    if not study.scales.exists():
+        yield "The study asks no question: add one in its settings."
+    n_clips = study.clips_per_session
+    if n_clips and n_clips > study.stimuli().count():
+        yield f"Each participant is to hear {n_clips} clips, more than there are."
+
+
+def open_study(study):
+    """Make every sound of a draft, freeze it and open it. If that fails, nothing of it stays and the draft says why.
+
+    Raises NotReadyError (a clip is missing, too short, silent, ...) and NoLongerOpeningError.
+    """
+    if problems := check(study):
+        _give_back(study, " ".join(problems))
+        raise NotReadyError(" ".join(problems))
+    _claim(study)
+    names = []
+    try:
+        for stimulus in study.stimuli():
+            names.append(_store(stimulus, sound_of(stimulus, study)))
+            _live_on(study)
+        _refuse_unequal(study)
+        _open(study)
+    except BaseException as error:
+        _discard(names)
+        _give_back(study, str(error) if isinstance(error, NotReadyError) else "Its sounds could not be made.")
+        raise
+
+
+def sound_of(stimulus, study):
+    """Return the mp3 that this study plays of a clip, as bytes. Raises NotReadyError, naming the clip."""
+    try:
+        with stimulus.clip.master.open() as master:
+            whole = audio.read(master)
+        return encoded(audio.fit_length(whole, study.length_seconds), study.loudness_lufs)
+    except (ValueError, OSError) as error:
+        problem = str(error).rstrip(".")
+        raise NotReadyError(f"“{stimulus}” cannot be played: {problem[0].lower()}{problem[1:]}.") from error
+
+
+def encoded(sound, lufs):
+    """Return a sound as mp3 that has this loudness when a browser decodes it, and no peak above HIGHEST_PEAK_DBTP.
+
+    Raises ValueError if that does not come about.
+    """
+    aim = lufs
+    for _ in range(ENCODINGS):
+        mp3 = audio.encode_mp3(loudness.level(sound, aim, HIGHEST_PEAK_DBTP))
+        heard = audio.read(io.BytesIO(mp3))
+        level, peak = loudness.integrated_lufs(heard), loudness.true_peak_dbtp(heard)
+        if abs(level - lufs) <= LOUDNESS_TOLERANCE_LU and peak <= HIGHEST_PEAK_DBTP:
+            return mp3
+        aim += lufs - level
+    raise ValueError(f"As an mp3 it has {level:.1f} LUFS and a true peak of {peak:.1f} dBTP")
+
+
+def _claim(study):
+    """Take the draft for this worker: the time of its last sign of life is the mark that it is ours."""
+    now = timezone.now()
+    if not _ours(study).update(opening_at=now, problem=""):
+        raise NoLongerOpeningError
+    study.opening_at = now
+    _discard(study.stimuli().exclude(sound="").values_list("sound", flat=True))  # of a worker that was killed
+
+
+def _live_on(study):
+    now = timezone.now()
+    if not _ours(study).update(opening_at=now):
+        raise NoLongerOpeningError
+    study.opening_at = now
+
+
+def _ours(study):
+    return Study.objects.filter(pk=study.pk, state=Study.State.DRAFT, opening_at=study.opening_at)
+
+
+def _store(stimulus, mp3):
+    stimulus.sound.save(f"{new_code()}.mp3", ContentFile(mp3), save=False)
+    stimulus.save(update_fields=["sound"])
+    return stimulus.sound.name
+
+
+def _refuse_unequal(study):
+    sizes = {stimulus.sound.size for stimulus in study.stimuli()}
+    if len(sizes) > 1:
+        raise NotReadyError(f"The sounds came out in different sizes, {min(sizes)} to {max(sizes)} bytes.")
+
+
+def _open(study):
+    with transaction.atomic():
+        if not _ours(study).update(state=Study.State.OPEN, opened_at=timezone.now(), opening_at=None, problem=""):
+            raise NoLongerOpeningError
+    study.refresh_from_db()
+
+
+def _give_back(study, problem):
+    _ours(study).update(opening_at=None, problem=problem)
+
+
+def _discard(names):
+    names = list(names)
+    storage = Stimulus._meta.get_field("sound").storage
+    for name in names:
+        storage.delete(name)
+    Stimulus.objects.filter(sound__in=names).update(sound="")
