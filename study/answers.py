@@ -65,7 +65,7 @@ def _number(text):
 def _events(text):
     try:
         pairs = json.loads(text or "[]")
-    except ValueError:
+    except (ValueError, RecursionError):
         return []
     if not isinstance(pairs, list):
         return []

@@ -3,6 +3,7 @@
 GET only reads. What must last is a POST of its own, and each may come twice: the first one counts.
 """
 
+import logging
 import math
 from functools import wraps
 
@@ -18,7 +19,10 @@ from generation import ranges
 from study.answers import AnswerForm, ConsentForm, report
 from study.models import NotHeardEnoughError, NotOpenError, Session, Study, Trial, new_code
 
+logger = logging.getLogger(__name__)
+
 ANSWER_SECONDS = 8  # to decide and go on, for the welcome page's guess of how long all takes
+TO_BE_FOUND = (Study.State.OPEN, Study.State.CLOSED)
 RETURN_COOKIE = "earmark-session"
 RETURN_COOKIE_SECONDS = 30 * 24 * 3600
 
@@ -38,7 +42,7 @@ def for_one_pair_of_eyes(view):
 @for_one_pair_of_eyes
 @require_http_methods(["GET", "HEAD", "POST"])
 def welcome(request, slug):
-    study = get_object_or_404(Study.objects.exclude(state=Study.State.DRAFT), slug=slug)
+    study = get_object_or_404(Study.objects.filter(state__in=TO_BE_FOUND), slug=slug)
     begun = _session_of_this_browser(request, study)
     if request.method == "POST":
         return _consent(request, study)
@@ -146,25 +150,29 @@ def _question(scale, answer):
 @require_POST
 def rate(request, code, position):
     session = _session(code)
-    trial = _trial_at(session, position)
     trials = session.next_trials()
-    if trial.rated_at is None and trials[0].position != position:
-        # Nobody gets here by our pages: a trial is rated before the next one is shown.
-        return _see_next(session)
-    scales = _scales(trial)
-    form = AnswerForm(request.POST, scales)
+    if not trials or trials[0].position != position:
+        return _rate_again(request, _trial_at(session, position))
+    form = AnswerForm(request.POST, _scales(trials[0]))
     if not form.is_valid():
-        if trial.rated_at is not None:
-            return _see_next(session)
         return _trial(request, trials, answer=form, problem=_first_problem(form), status=422)
     try:
-        is_stored = trial.rate(form.values(), form.cleaned_data["comment"], **report(request.POST))
+        is_stored = trials[0].rate(form.values(), form.cleaned_data["comment"], **report(request.POST))
     except NotHeardEnoughError as refusal:
-        return _trial(request, [trial, *trials[1:]], answer=form, problem=_listen_on(refusal.seconds_left), status=422)
-    if not is_stored:
-        notice = _("That clip had its rating already; the first one counts.")
-        return _step(request, session, notice=notice, status=409)
-    return _see_next(session)
+        return _trial(request, trials, answer=form, problem=_listen_on(refusal.seconds_left), status=422)
+    return _see_next(session) if is_stored else _first_one_counts(request, session)
+
+
+def _rate_again(request, trial):
+    """A second tab, the back button or a click too many: the clip has its rating. (Or it is not its turn yet.)"""
+    form = AnswerForm(request.POST, _scales(trial))
+    if trial.rated_at is None or not form.is_valid() or trial.has_rating(form.values()):
+        return _see_next(trial.session)
+    return _first_one_counts(request, trial.session)
+
+
+def _first_one_counts(request, session):
+    return _step(request, session, notice=_("That clip had its rating already; the first one counts."), status=409)
 
 
 def _see_next(session):
@@ -214,4 +222,10 @@ def heard(request, code, position):
 @require_safe
 def sound(request, address):
     trial = get_object_or_404(Trial.objects.select_related("stimulus"), address=address, session__finished_at=None)
-    return ranges.respond(request, trial.stimulus.sound.open("rb"), "audio/mpeg")
+    try:
+        file = trial.stimulus.sound.open("rb")
+    except OSError:
+        # The page tries again and says so; who looks after the site finds the reason here.
+        logger.exception("The sound of stimulus %s is not in the storage", trial.stimulus_id)
+        return HttpResponse("This sound cannot be read at the moment.", status=503, content_type="text/plain")
+    return ranges.respond(request, file, "audio/mpeg")

@@ -101,6 +101,11 @@ class Listener:
     def sound_address(self):
         return re.search(r'data-sound="([^"]+)"', self.text)[1]
 
+    def fetch_sound(self, **headers):
+        response = self.client.get(self.sound_address, headers=headers)
+        response.bytes = b"".join(response)
+        return response
+
     def find(self, name, attribute):
         return re.search(rf'name="{name}"[^>]*{attribute}="([^"]*)"', self.text)[1]
 
