@@ -68,6 +68,7 @@ class StudyForm(forms.ModelForm):
             self.fields[name].initial = str(getattr(self.scale, name))
         for name in ("length_seconds", "min_heard_seconds"):
             self.fields[name].widget.attrs["step"] = "any"
+            self.initial[name] = f"{getattr(self.instance, name):g}"
 
     def groups(self):
         """Yield (heading, fields) as the page shows them."""
