@@ -24,19 +24,8 @@ def register(owner, name, folder):
     )
 
 
-def opening(pieces, index, seconds):
-    """Return the roll of a piece's opening, as long as asked for.
-
-    Raises ValueError with one sentence that names the piece and says why it has none.
-    """
-    try:
-        return pianoroll.opening(pieces.roll(index), seconds)
-    except ValueError as error:
-        raise ValueError(f"“{pieces.pieces[index].title}” cannot be a reference: {error}") from error
-
-
 def why_no_opening(pieces, index, seconds):
-    """Return what keeps a piece from being a reference of this length, or the empty string."""
+    """Return what keeps a piece of an opened corpus from being a reference of this length, or the empty string."""
     try:
         pianoroll.opening(pieces.roll(index), seconds)
     except ValueError as error:

@@ -86,14 +86,10 @@ class ReferencesForm(forms.Form):
         cleaned = super().clean()
         if "pieces" in cleaned and "seconds" in cleaned:
             for index in cleaned["pieces"]:
-                self._check_opening(index, cleaned["seconds"])
+                obstacle = corpora.why_no_opening(self.packed, index, cleaned["seconds"])
+                if obstacle:
+                    self.add_error("pieces", f"“{self.packed.pieces[index].title}”: {obstacle}.")
         return cleaned
-
-    def _check_opening(self, index, seconds):
-        try:
-            corpora.opening(self.packed, index, seconds)
-        except ValueError as error:
-            self.add_error("pieces", str(error))
 
 
 class TrainingForm(forms.Form):

@@ -5,15 +5,17 @@ import logging
 import os
 import shutil
 import socket
+import time
 import uuid
 
 from django.db import transaction
+from django.utils import timezone
 
-from generation import child, corpora, facts, uploads
+from generation import child, facts, uploads
 from generation.models import Clip, Job, Stopped, TrainingRun
 from generation.playing import make_clip
 from generation.storing import folder_of, sha256
-from music import lpd
+from music import lpd, pianoroll
 from training.corpus import CorpusError, open_corpus
 
 logger = logging.getLogger(__name__)
@@ -21,6 +23,7 @@ logger = logging.getLogger(__name__)
 # TensorFlow's start, and then far more than the slowest family needs for a second of music on two busy cores.
 LONGEST_START_SECONDS = 300
 LONGEST_PER_SECOND_OF_MUSIC = 30
+SECONDS_BETWEEN = 1.0  # between two looks at whether the job is still wanted; a child may speak far more often
 INTERNAL = "Something went wrong inside Earmark; its log says more."
 
 
@@ -100,11 +103,11 @@ def clips_of_real_music(job, folder):
     try:
         pieces = open_corpus(job.corpus.path)
     except CorpusError as error:
-        raise Refused(str(error)) from error
+        raise Refused(f"The corpus “{job.corpus.name}” is not on this disk.") from error
     chosen, seconds = job.settings["pieces"], job.settings["seconds"]
 
     def roll_of(index):
-        return corpora.opening(pieces, chosen[index], seconds)
+        return pianoroll.opening(pieces.roll(chosen[index]), seconds)
 
     def title_of(index):
         return pieces.pieces[chosen[index]].title[:200]
@@ -177,9 +180,12 @@ def _fetch(checkpoint, path):
 def _watched(job, asked, stage):
     """Pass on a child's events, renewing the lease as time goes by."""
     job.keep(stage=stage)
+    kept_at = time.monotonic()
     try:
         for event in asked:
-            job.keep(**_progress(job, event or {}))
+            if time.monotonic() - kept_at >= SECONDS_BETWEEN:
+                job.keep(**_progress(job, event or {}))
+                kept_at = time.monotonic()
             yield event
     finally:
         asked.close()  # also where the job was cancelled: the child ends now, not when Python tidies up
@@ -192,13 +198,13 @@ def _followed(job, asked, stage):
 
 def _progress(job, event):
     """Return what an event says about how far its job is, as fields of the job."""
-    progress = {}
     left = event.get("seconds_left")
-    if isinstance(left, int | float) and 0 <= left < 1e7:
-        progress["seconds_left"] = float(left)
-        elapsed = event.get("seconds")
-        if job.kind == Job.Kind.TRAINING and isinstance(elapsed, int | float) and elapsed > 0:
-            progress["n_done"] = min(int(100 * elapsed / (elapsed + left)), 99)
+    if not isinstance(left, int | float) or not 0 <= left < 1e7:
+        return {}
+    progress = {"seconds_left": float(left)}
+    if job.kind == Job.Kind.TRAINING:
+        elapsed = (timezone.now() - job.started_at).total_seconds()
+        progress["n_done"] = min(int(100 * elapsed / (elapsed + left + 1)), 99)
     return progress
 
 
@@ -221,24 +227,30 @@ def _played(job, folder, roll_of, title_of, source, provenance_of):
                 provenance=provenance_of(index),
             )
         except ValueError as error:
-            problems.append(f"“{title_of(index)}”: {error}")
+            problems.append(f"“{title_of(index)}”: {str(error).rstrip('.')}.")
         yield job
     if problems:
         raise Refused(f"{len(problems)} of {job.n_total} clips could not be made. {' '.join(problems)}"[:2000])
 
 
 def _provenance_of_samples(job, rolls):
-    card, wishes = job.checkpoint.card, job.settings
-    try:
-        sampled = json.loads((rolls / "clips.json").read_bytes())
-    except (OSError, ValueError):
-        sampled = {}
+    checkpoint, card = job.checkpoint, job.checkpoint.card
+    sampling = {"seconds": job.settings["seconds"], "temperature": job.settings["temperature"]}
     return {
         "kind": "generated",
-        "checkpoint": {"name": job.checkpoint.name, "sha256": job.checkpoint.sha256},
-        "family": job.checkpoint.family,
+        "checkpoint": {"name": checkpoint.name, "sha256": checkpoint.sha256, "version": card.get("version")},
+        "family": checkpoint.family,
         "configuration": card.get("configuration", {}),
         "corpus": card.get("corpus", {}),
-        "seed": wishes["seed"],
-        "sampling": sampled.get("settings") or {key: wishes[key] for key in ("seconds", "temperature")},
+        "seed": job.settings["seed"],
+        "sampling": sampling | _tempo(rolls),
     }
+
+
+def _tempo(rolls):
+    """Return the tempo that the child chose, as it says."""
+    try:
+        tempo = json.loads((rolls / "clips.json").read_bytes())["tempo_bpm"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return {"tempo_bpm": tempo} if isinstance(tempo, int | float) else {}

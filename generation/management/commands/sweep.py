@@ -1,0 +1,25 @@
+import time
+
+from django.core.management.base import BaseCommand
+from django.db import close_old_connections
+
+from generation.models import Job
+
+
+class Command(BaseCommand):
+    help = "Put jobs back into the queue that a dead worker left behind. Workers do so themselves; this is for a timer."
+
+    def add_arguments(self, parser):
+        parser.add_argument("--every", type=float, metavar="SECONDS", help="go on doing so")
+
+    def handle(self, *, every, **options):
+        self._sweep()
+        while every:
+            time.sleep(every)
+            close_old_connections()
+            self._sweep()
+
+    def _sweep(self):
+        n_jobs = Job.objects.sweep()
+        if n_jobs:
+            self.stdout.write(f"Put back into the queue: {n_jobs}.")

@@ -1,0 +1,274 @@
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.db.models import Count
+from django.http import FileResponse, Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from generation import facts, ranges
+from generation.corpora import DEFAULT_SECONDS, why_no_opening
+from generation.forms import CheckpointForm, ClipsForm, ReferencesForm, TrainingForm
+from generation.models import Checkpoint, Clip, Corpus, Job, TrainingRun
+from music import lpd, pictures
+from training.corpus import CorpusError, open_corpus
+
+ROWS_A_PAGE = 50
+PIECES_A_PAGE = 25  # each held-out one is unpacked to see whether it can be a reference
+FIGURE_KEPT_SECONDS = 3600  # a figure's address says of how many epochs it is
+
+
+def visible(request, model, id):
+    """Return what this researcher may see; anything else is not there."""
+    return get_object_or_404(model.objects.visible_to(request.user), pk=id)
+
+
+def page_of(request, rows, size=ROWS_A_PAGE):
+    return Paginator(rows, size).get_page(request.GET.get("page"))
+
+
+@login_required
+@require_safe
+def checkpoints(request):
+    rows = Checkpoint.objects.visible_to(request.user).annotate(n_clips=Count("clips")).order_by("-created_at")
+    return render(request, "generation/checkpoints.html", {"page": page_of(request, rows)})
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def new_checkpoint(request):
+    form = CheckpointForm(request.POST or None, request.FILES or None)
+    accepted = form.accept(request.user) if form.is_valid() else None
+    if accepted is not None:
+        messages.success(request, f"“{accepted}” is here. You can ask for clips from it now.")
+        return redirect("generation:checkpoint", accepted.pk)
+    return render(request, "generation/new_checkpoint.html", {"form": form}, status=422 if form.is_bound else 200)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def checkpoint(request, id):
+    """The card, and the form that asks for clips."""
+    checkpoint = visible(request, Checkpoint, id)
+    form = ClipsForm(request.POST or None)
+    if form.is_valid():
+        job = Job.objects.ask_for_clips(request.user, checkpoint, **form.cleaned_data)
+        return redirect("generation:job", job.pk)
+    context = {
+        "checkpoint": checkpoint,
+        "form": form,
+        "facts": facts.of_checkpoint(checkpoint),
+        "history": facts.history(checkpoint.card),
+        "clips": checkpoint.clips.select_related("checkpoint", "corpus")[:ROWS_A_PAGE],
+    }
+    return render(request, "generation/checkpoint.html", context, status=422 if form.is_bound else 200)
+
+
+@login_required
+@require_safe
+def checkpoint_loss(request, id):
+    card = visible(request, Checkpoint, id).card
+    return loss_figure(request, facts.history(card), facts.baselines(card))
+
+
+@login_required
+@require_safe
+def jobs(request):
+    rows = Job.objects.visible_to(request.user).select_related("checkpoint", "corpus", "run__corpus")
+    return render(request, "generation/jobs.html", {"page": page_of(request, rows)})
+
+
+@login_required
+@require_safe
+def job(request, id):
+    job = visible(request, Job, id)
+    return render(request, "generation/job.html", {"job": job, "clips": in_order(job)})
+
+
+def in_order(job):
+    """The job's clips as they were made, so that those which a page shows already come first."""
+    return list(job.clips.select_related("checkpoint", "corpus").order_by("created_at", "index"))
+
+
+@login_required
+@require_safe
+def job_progress(request, id):
+    return render(request, "generation/job_progress.html", {"job": visible(request, Job, id)})
+
+
+@login_required
+@require_safe
+def job_clips(request, id):
+    """Those clips that came after the ones which the page shows already."""
+    job = visible(request, Job, id)
+    shown = request.GET.get("shown", "")
+    shown = int(shown) if shown.isascii() and shown.isdecimal() and len(shown) < 6 else 0
+    return render(
+        request,
+        "generation/job_clips.html",
+        {"job": job, "clips": in_order(job)[shown:], "shown": shown},
+    )
+
+
+@login_required
+@require_POST
+def cancel_job(request, id):
+    job = visible(request, Job, id)
+    if not job.cancel():
+        messages.warning(request, "It had ended already.")
+    return redirect("generation:job", job.pk)
+
+
+@login_required
+@require_safe
+def clips(request):
+    rows = Clip.objects.visible_to(request.user).select_related("checkpoint", "corpus")
+    return render(request, "generation/clips.html", {"page": page_of(request, rows)})
+
+
+@login_required
+@require_safe
+def clip(request, id):
+    clip = visible(request, Clip, id)
+    context = {"clip": clip, "picture": picture_of(clip), "facts": facts.of_clip(clip)}
+    return render(request, "generation/clip.html", context)
+
+
+def picture_of(clip):
+    """Return the clip's roll as SVG, or the empty string where there is none to draw."""
+    try:
+        with clip.roll.open("rb") as file:
+            return pictures.piano_roll(lpd.read(file), title=clip.title)
+    except (ValueError, FileNotFoundError):
+        return ""
+
+
+@login_required
+@require_safe
+def clip_picture(request, id):
+    """The roll as a picture of its own, for pages with many clips."""
+    picture = picture_of(visible(request, Clip, id))
+    if not picture:
+        raise Http404("There is no roll to draw.")
+    response = HttpResponse(picture, content_type="image/svg+xml")
+    response["Cache-Control"] = f"private, max-age={FIGURE_KEPT_SECONDS}"
+    return response
+
+
+@login_required
+@require_safe
+def clip_sound(request, id):
+    return ranges.respond(request, opened(visible(request, Clip, id).master), "audio/flac")
+
+
+@login_required
+@require_safe
+def clip_roll(request, id):
+    clip = visible(request, Clip, id)
+    return FileResponse(opened(clip.roll), as_attachment=True, filename=f"{clip.pk}.npz")
+
+
+def opened(field_file):
+    """Return the stored file, open; one that is gone is not found."""
+    try:
+        return field_file.open("rb")
+    except (ValueError, FileNotFoundError):
+        raise Http404("The file is not in the storage.") from None
+
+
+@login_required
+@require_safe
+def runs(request):
+    rows = TrainingRun.objects.visible_to(request.user).select_related("corpus", "checkpoint").prefetch_related("jobs")
+    return render(request, "generation/runs.html", {"page": page_of(request, rows)})
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def new_run(request):
+    form = TrainingForm(request.POST or None, researcher=request.user)
+    if form.is_valid():
+        job = Job.objects.ask_for_training(request.user, **form.cleaned_data)
+        return redirect("generation:run", job.run_id)
+    return render(request, "generation/new_run.html", {"form": form}, status=422 if form.is_bound else 200)
+
+
+@login_required
+@require_safe
+def run(request, id):
+    run = visible(request, TrainingRun, id)
+    return render(request, "generation/run.html", {"run": run, "job": run.job})
+
+
+@login_required
+@require_safe
+def run_progress(request, id):
+    run = visible(request, TrainingRun, id)
+    return render(request, "generation/run_progress.html", {"run": run, "job": run.job})
+
+
+@login_required
+@require_safe
+def run_loss(request, id):
+    run = visible(request, TrainingRun, id)
+    return loss_figure(request, run.history, run.baselines)
+
+
+def loss_figure(request, history, baselines):
+    if not history:
+        raise Http404("There is no epoch yet.")
+    figure = pictures.loss_curve(history, baselines, dark=request.GET.get("theme") == "dark")
+    response = HttpResponse(figure, content_type="image/svg+xml")
+    response["Cache-Control"] = f"private, max-age={FIGURE_KEPT_SECONDS}"
+    return response
+
+
+@login_required
+@require_safe
+def corpora(request):
+    return render(
+        request, "generation/corpora.html", {"page": page_of(request, Corpus.objects.visible_to(request.user))}
+    )
+
+
+@login_required
+@require_safe
+def corpus(request, id):
+    corpus = visible(request, Corpus, id)
+    return render(request, "generation/corpus.html", corpus_context(request, corpus))
+
+
+@login_required
+@require_POST
+def references(request, id):
+    """Make clips of held-out pieces."""
+    corpus = visible(request, Corpus, id)
+    form = ReferencesForm(request.POST, pieces=opened_corpus(corpus))
+    if form.is_valid():
+        job = Job.objects.ask_for_references(request.user, corpus, **form.cleaned_data)
+        return redirect("generation:job", job.pk)
+    return render(request, "generation/corpus.html", {**corpus_context(request, corpus), "form": form}, status=422)
+
+
+def opened_corpus(corpus):
+    try:
+        return open_corpus(corpus.path)
+    except CorpusError:
+        raise Http404("The corpus is not on this disk.") from None
+
+
+def corpus_context(request, corpus):
+    """The card, and a page of the pieces of one split; the held-out ones with what keeps them from being a reference."""
+    split = "train" if request.GET.get("split") == "train" else "test"
+    context = {"corpus": corpus, "facts": facts.of_corpus(corpus), "split": split}
+    try:
+        packed = open_corpus(corpus.path)
+    except CorpusError:
+        return context
+    page = page_of(request, packed.of_split(split), PIECES_A_PAGE)
+    page.object_list = [(index, packed.pieces[index], _obstacle(packed, index, split)) for index in page.object_list]
+    return {**context, "page": page, "form": ReferencesForm(pieces=packed)}
+
+
+def _obstacle(packed, index, split):
+    return why_no_opening(packed, index, DEFAULT_SECONDS) if split == "test" else ""

@@ -1,0 +1,161 @@
+"""A checkpoint that was trained elsewhere is taken in whole, or refused in one sentence that leaves nothing behind."""
+
+import hashlib
+import io
+import os
+import zipfile
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from generation import uploads
+from generation.models import Checkpoint
+
+pytestmark = pytest.mark.django_db
+
+
+def everything_stored():
+    folders = [Path(settings.MEDIA_ROOT) / "checkpoints", Path(settings.DATA_DIR) / "work"]
+    return sorted(path for folder in folders for path in folder.glob("*"))
+
+
+def members(content):
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def zipped(content):
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for name, data in content.items():
+            archive.writestr(name, data)
+    return packed.getvalue()
+
+
+def upload(client, content, filename="tiny.keras", **fields):
+    return client.post("/checkpoints/new/", {"file": SimpleUploadedFile(filename, content), **fields})
+
+
+def refusals(response):
+    return response.context["form"].errors.get("file", [])
+
+
+def test_an_uploaded_checkpoint_is_kept_as_it_came_with_its_card(client_of, ada, checkpoint_bytes):
+    response = upload(client_of(ada), checkpoint_bytes, name="From the cluster")
+
+    checkpoint = Checkpoint.objects.get()
+    assert (response.status_code, response["Location"]) == (302, f"/checkpoints/{checkpoint.pk}/")
+    assert (checkpoint.owner, checkpoint.name, checkpoint.family) == (ada, "From the cluster", "rnn")
+    assert checkpoint.sha256 == hashlib.sha256(checkpoint_bytes).hexdigest()
+    assert Path(checkpoint.file.path).read_bytes() == checkpoint_bytes
+    assert checkpoint.card["history"][1]["test_loss"] == 4.4
+
+
+def test_without_a_name_it_is_called_as_its_file_is(client_of, ada, checkpoint_bytes):
+    upload(client_of(ada), checkpoint_bytes, filename="rnn-large.keras")
+
+    assert Checkpoint.objects.get().name == "rnn-large"
+
+
+def test_the_name_of_a_file_is_no_path(client_of, ada, checkpoint_bytes):
+    upload(client_of(ada), checkpoint_bytes, filename="../../etc/evil.keras")
+
+    checkpoint = Checkpoint.objects.get()
+    assert checkpoint.file.name == f"checkpoints/{checkpoint.pk}.keras"
+
+
+def damaged(content):
+    """Each way of being wrong -> the bytes."""
+    parts = members(content)
+    card = parts["card.json"]
+    return {
+        "empty": b"",
+        "no zip": b"\x89HDF\r\n\x1a\n" + content,
+        "cut short": content[: len(content) // 2],
+        "another family": zipped(parts | {"card.json": card.replace(b'"rnn"', b'"transformer"')}),
+        "wrong shapes": zipped(parts | {"card.json": card.replace(b'"units": 4', b'"units": 8')}),
+        "without a card": zipped({name: data for name, data in parts.items() if name != "card.json"}),
+        "code in the architecture": zipped(
+            parts | {"config.json": b'{"class_name": "Lambda", "module": "keras.layers", "config": {}}'}
+        ),
+    }
+
+
+WAYS = ["empty", "no zip", "cut short", "another family", "wrong shapes", "without a card", "code in the architecture"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_is_no_checkpoint_of_ours_is_refused_by_name_and_leaves_nothing(client_of, ada, checkpoint_bytes, way):
+    before = everything_stored()
+
+    response = upload(client_of(ada), damaged(checkpoint_bytes)[way], filename="mine.keras")
+
+    [refusal] = refusals(response)
+    assert response.status_code == 422
+    assert way == "empty" or refusal.startswith("mine.keras: ")
+    assert (len(refusal.splitlines()), len(refusal) < 300) == (1, True)
+    assert (Checkpoint.objects.count(), everything_stored()) == (0, before)
+
+
+def test_a_file_that_is_too_large_is_refused_before_it_is_read(client_of, ada, checkpoint_bytes, monkeypatch):
+    monkeypatch.setattr(uploads, "MOST_BYTES", 1000)
+
+    response = upload(client_of(ada), checkpoint_bytes)
+
+    size = len(checkpoint_bytes) / 1e6
+    assert refusals(response) == [f"tiny.keras has {size:.0f} MB; the most is 0 MB."]
+    assert not Checkpoint.objects.exists()
+
+
+def test_a_form_without_a_file_is_refused(client_of, ada):
+    response = client_of(ada).post("/checkpoints/new/", {"name": "Nothing"})
+
+    assert (response.status_code, refusals(response)) == (422, ["This field is required."])
+
+
+def test_a_file_that_kills_its_check_is_refused_and_the_site_goes_on(
+    client_of, ada, checkpoint_bytes, tmp_path, monkeypatch
+):
+    (tmp_path / "generation").mkdir()
+    (tmp_path / "generation" / "checking.py").write_text("import os; os.kill(os.getpid(), 11)")
+    with monkeypatch.context() as patched:
+        patched.setattr("generation.child.ROOT", tmp_path)
+        response = upload(client_of(ada), checkpoint_bytes)
+
+    assert "ended unexpectedly (signal 11)" in refusals(response)[0]
+    assert upload(client_of(ada), checkpoint_bytes).status_code == 302
+
+
+def test_a_hidden_field_changes_nothing(client_of, ada, ben, checkpoint_bytes):
+    upload(client_of(ada), checkpoint_bytes, owner=ben.pk, sha256="0" * 64, family="cnn")
+
+    checkpoint = Checkpoint.objects.get()
+    assert (checkpoint.owner, checkpoint.family) == (ada, "rnn")
+    assert checkpoint.sha256 == hashlib.sha256(checkpoint_bytes).hexdigest()
+
+
+def test_a_name_with_markup_is_shown_as_text(client_of, ada, checkpoint_bytes):
+    markup = "<script>alert(1)</script>"
+    upload(client_of(ada), checkpoint_bytes, name=markup)
+    client = client_of(ada)
+
+    pages = [client.get("/checkpoints/"), client.get(f"/checkpoints/{Checkpoint.objects.get().pk}/")]
+
+    for page in pages:
+        html = page.content.decode()
+        assert (markup in html, "&lt;script&gt;alert(1)" in html) == (False, True)
+
+
+def test_a_row_that_cannot_be_written_leaves_no_file(ada, checkpoint_bytes, monkeypatch):
+    before = everything_stored()
+
+    def refuse(self, **options):
+        raise OSError(os.strerror(28))
+
+    monkeypatch.setattr(Checkpoint, "save", refuse)
+    with pytest.raises(OSError, match="No space left"):
+        uploads.accept_checkpoint(ada, SimpleUploadedFile("tiny.keras", checkpoint_bytes), "Tiny")
+
+    assert everything_stored() == before
