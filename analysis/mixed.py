@@ -19,10 +19,9 @@ import numpy as np
 import pandas as pd
 from scipy import linalg, optimize, sparse
 
+from analysis.grid import sums_by_cell
 from analysis.intervals import Estimate
 
-# Sparse products win below about this share of filled cells.
-FULL = 0.05
 # Squares kept by number of ratings: 32 MB of float64.
 KEPT_CELLS = 4_000_000
 # A rest below this share of the spread of y means that the effects explain y; it is looked for at a ratio of 1e7.
@@ -104,11 +103,11 @@ class Fit:
         return 2 * np.linalg.inv(hessian)
 
 
-def fit(y, design, sessions, stimuli=None, reml=True):
+def fit(y, design, sessions=None, stimuli=None, reml=True):
     """Fit y = design @ beta + session + stimulus + rest.
 
     y: (n,) ratings; design: (n, p) numbers, columns independent; sessions, stimuli: (n,) labels of any kind.
-        Without stimuli there is no such effect and its variance is 0.
+        Where one of them is left out there is no such effect and its variance is 0.
     reml: restricted likelihood (for variances and tests), or the full one (to compare designs by their likelihood)
     returns: Fit
 
@@ -116,39 +115,38 @@ def fit(y, design, sessions, stimuli=None, reml=True):
     are ratings (its variance cannot be told from the rest), or if nothing is left over as rest.
     """
     y, design = np.asarray(y, float), np.asarray(design, float)
-    codes = [pd.factorize(np.asarray(sessions), sort=True)[0]]
-    codes.append(np.zeros(len(y), int) if stimuli is None else pd.factorize(np.asarray(stimuli), sort=True)[0])
-    levels = [int(code.max(initial=-1)) + 1 for code in codes]
-    names = ("sessions",) if stimuli is None else ("sessions", "stimuli")
-    _refuse(y, design, dict(zip(names, levels, strict=False)))
-    order = [0, 1] if levels[0] >= levels[1] else [1, 0]
-    problem = _Problem(y, design, *(codes[k] for k in order), reml)
-    problem.refuse_unknown({order.index(k): name for k, name in enumerate(names)})
-    ratio = problem.best_ratio(held=1 if stimuli is None else None)
-    return _fit_at(problem, ratio, order)
+    factors = {name: f for name, f in {"sessions": sessions, "stimuli": stimuli}.items() if f is not None}
+    codes = {name: pd.factorize(np.asarray(factor), sort=True)[0] for name, factor in factors.items()}
+    _refuse(y, design, codes)
+    names = sorted(codes, key=lambda name: -codes[name].max())  # the longer one first
+    problem = _Problem(y, design, [codes[name] for name in names], reml)
+    problem.refuse_unknown(names)
+    return _fit_at(problem, problem.best_ratio(n_free=len(names)), names)
 
 
-def _refuse(y, design, levels):
+def _refuse(y, design, codes):
     if design.ndim != 2 or len(design) != len(y):
         raise ValueError(f"design must have {len(y)} rows as y has, not the shape {design.shape}")
-    if np.linalg.matrix_rank(design) < design.shape[1]:
-        raise ValueError("design has columns that depend on each other")
     if len(y) <= design.shape[1]:
         raise ValueError(f"{len(y)} ratings are too few for {design.shape[1]} columns of the design")
-    for name, n_levels in levels.items():
-        if n_levels < 2:
+    if np.linalg.matrix_rank(design) < design.shape[1]:
+        raise ValueError("design has columns that depend on each other")
+    if not codes:
+        raise ValueError("sessions and stimuli are both left out: one is needed")
+    for name, code in codes.items():
+        if code.max() == 0:
             raise ValueError(f"{name} has one level only, so its variance cannot be told")
-        if n_levels >= len(y):
+        if code.max() + 1 == len(y):
             raise ValueError(f"{name} has one rating a level, so its variance cannot be told from the rest")
 
 
-def _fit_at(problem, ratio, order):
-    point = problem.at(ratio)
-    beta, relative, rest = problem.solve(point)
+def _fit_at(problem, ratio, names):
+    beta, relative, rest = problem.solve(problem.at(ratio))
     residual = rest / problem.df
-    session, stimulus = (float(ratio[order.index(k)] * residual) for k in (0, 1))
+    variances = dict.fromkeys(("sessions", "stimuli"), 0.0)
+    variances |= {name: float(ratio[k] * residual) for k, name in enumerate(names)}
     criterion = problem.criterion_at(ratio)[0]
-    return Fit(beta, residual * relative, session, stimulus, residual, criterion, problem.reml, problem, ratio)
+    return Fit(beta, residual * relative, *variances.values(), residual, criterion, problem.reml, problem, ratio)
 
 
 @dataclass(frozen=True)
@@ -173,8 +171,7 @@ class _Crossing:
 
     def __init__(self, long, short):
         shape = (int(long.max()) + 1, int(short.max()) + 1)
-        counts = sparse.coo_array((np.ones(len(long)), (long, short)), shape).tocsr()
-        self.counts = counts.toarray() if counts.nnz > FULL * shape[0] * shape[1] else counts
+        self.counts = sums_by_cell(long, short, np.ones(len(long)), shape)
         self.n_long = np.bincount(long).astype(float)  # (long,)
         self.n_short = np.bincount(short).astype(float)  # (short,)
         self.numbers, first, which = np.unique(self.n_long, return_index=True, return_inverse=True)
@@ -198,7 +195,10 @@ def _square(counts):
 class _Problem:
     """The sums over all ratings that the likelihood depends on, and the likelihood."""
 
-    def __init__(self, y, design, long, short, reml):
+    def __init__(self, y, design, factors, reml):
+        long, short = (*factors, np.zeros(len(y), int))[
+            :2
+        ]  # one that is not there has one level, and its ratio stays 0
         columns = np.column_stack([design, y])
         self.n, self.p, self.reml = len(y), design.shape[1], reml
         self.df = self.n - self.p if reml else self.n
@@ -256,28 +256,33 @@ class _Problem:
     def refuse_unknown(self, names):
         """Raise ValueError where no ratio is the best: a factor that the design implies, or no rest at all.
 
-        names: {0 or 1: what the long or short factor is called}
+        names: what the long factor is called, and the short one if it is there
         """
         inverse = np.linalg.inv(self.squares[:-1, :-1])
-        for k, name in names.items():
-            sums = (self.long, self.short)[k][:, :-1]
-            if self.n - np.sum(inverse * (sums.T @ sums)) <= ROUNDING * self.n:
+        for name, sums in zip(names, (self.long, self.short), strict=False):
+            if self.n - np.sum(inverse * (sums[:, :-1].T @ sums[:, :-1])) <= ROUNDING * self.n:
                 raise ValueError(f"{name} differ by nothing but the design, so their variance cannot be told")
         beta = np.linalg.solve(self.squares[:-1, :-1], self.squares[:-1, -1])
         spread = self.squares[-1, -1] - beta @ self.squares[:-1, -1]
-        rest = self.solve(self.at(np.array([LARGE_RATIO if k in names else 0.0 for k in (0, 1)])))[2]
+        rest = self.solve(self.at(self._ratio(LARGE_RATIO, len(names))))[2]
         if rest <= max(NO_REST * spread, ROUNDING * self.squares[-1, -1]):
-            raise ValueError(f"y has no rest: {' and '.join(names.values())} explain it to the last digit")
+            raise ValueError(f"y has no rest: {' and '.join(sorted(names))} explain it to the last digit")
 
-    def best_ratio(self, held=None):
-        """Return the ratios (2,) that minimise the criterion. held: index of one that stays 0."""
-        bounds = [(0, 0) if k == held else (0, None) for k in (0, 1)]
-        start = np.array([0.0 if k == held else 0.5 for k in (0, 1)])
+    def best_ratio(self, n_free):
+        """Return the ratios (2,) that minimise the criterion; after the first n_free they stay 0."""
         found = optimize.minimize(
-            self.criterion_at, start, jac=True, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-15, "gtol": 1e-7}
+            self.criterion_at,
+            self._ratio(0.5, n_free),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=[(0, None if k < n_free else 0) for k in (0, 1)],
+            options={"ftol": 1e-15, "gtol": 1e-7},
         )
-        ratio = found.x
-        return np.where(ratio < NO_VARIANCE * (1 + ratio.sum()), 0.0, ratio)
+        return np.where(found.x < NO_VARIANCE * (1 + found.x.sum()), 0.0, found.x)
+
+    @staticmethod
+    def _ratio(value, n_free):
+        return np.array([value if k < n_free else 0.0 for k in (0, 1)])
 
 
 def _sums(columns, codes):

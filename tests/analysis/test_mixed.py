@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from analysis import mixed
+from analysis import grid, mixed
 
 TABLES = ("paper_table", "paper_table_bib", "screening_sim", "music_aimgef", "mushra_neural_codec")
 
@@ -156,7 +156,7 @@ def test_the_ways_to_add_up_squares_agree(monkeypatch, kept_cells):
     monkeypatch.setattr(mixed, "KEPT_CELLS", kept_cells)
     fits = []
     for full in (0, 1):
-        monkeypatch.setattr(mixed, "FULL", full)
+        monkeypatch.setattr(grid, "FULL", full)
         fits.append(mixed.fit(y[keep], design[keep], sessions[keep], stimuli[keep]))
 
     assert fits[0].criterion == pytest.approx(fits[1].criterion, abs=1e-9)
@@ -189,6 +189,8 @@ def test_what_cannot_be_told_is_refused():
         mixed.fit([1, 2, 3, 5, 1, 1], np.eye(2)[[0, 1] * 3], [1, 1, 2, 2, 3, 3], [1, 2] * 3)
     with pytest.raises(ValueError, match="2 ratings are too few for 2 columns"):
         mixed.fit([1, 2], np.eye(2), [1, 2], [1, 2])
+    with pytest.raises(ValueError, match="one is needed"):
+        mixed.fit([1, 2, 4], np.ones((3, 1)))
     with pytest.raises(ValueError, match="design must have 2 rows"):
         mixed.fit([1, 2], np.ones(2), [1, 2], [1, 2])
 
