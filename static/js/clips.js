@@ -37,7 +37,9 @@ async function arrive(address, onWait) {
 async function tryOnce(address) {
   try {
     const response = await fetch(address, { signal: AbortSignal.timeout(PATIENCE_MS) });
-    return response.ok ? await response.blob() : null;
+    // A network that asks for a login answers in the place of the site: with a page, not with a sound.
+    const isSound = response.ok && response.headers.get("Content-Type")?.startsWith("audio/");
+    return isSound ? await response.blob() : null;
   } catch {
     return null;
   }

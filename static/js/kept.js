@@ -11,6 +11,7 @@ function shelf() {
   }
 }
 
+// An address is a path, the same from one visit to the next.
 export function keep(address, fields) {
   memory.set(address, fields);
   try {
@@ -32,4 +33,13 @@ export function kept(address) {
 export function forget(address) {
   memory.delete(address);
   shelf()?.removeItem(PREFIX + address);
+}
+
+// What is kept for other steps of this session is history: the server went on, so it has them.
+export function forgetAllBut(session, address) {
+  memory.clear();
+  const store = shelf();
+  for (const key of Object.keys(store ?? {})) {
+    if (key.startsWith(`${PREFIX}/t/${session}/`) && key !== PREFIX + address) store.removeItem(key);
+  }
 }

@@ -5,7 +5,7 @@ export class Player {
     this.audio = new Audio();
     this.onChange = onChange;
     this.forget();
-    for (const kind of ["playing", "pause", "ended", "timeupdate", "error", "seeking", "canplaythrough"]) {
+    for (const kind of ["playing", "pause", "ended", "timeupdate", "error", "seeking"]) {
       this.audio.addEventListener(kind, () => this.happened(kind));
     }
   }
@@ -14,6 +14,7 @@ export class Player {
   forget(heard = 0, plays = 0) {
     this.audio.pause();
     this.audio.removeAttribute("src");
+    this.audio.load();
     this.state = "loading";
     this.heard = heard;
     this.plays = plays;
@@ -24,7 +25,8 @@ export class Player {
   load(url) {
     this.audio.src = url;
     this.audio.load();
-    this.last = 0;
+    // Ready at once: some browsers (Safari on a phone) look into a sound only after a gesture.
+    this.turn("ready");
   }
 
   get share() {
@@ -44,14 +46,12 @@ export class Player {
 
   happened(kind) {
     const at = this.audio.currentTime;
-    if (kind === "seeking") this.last = at;
-    this.heard += Math.max(0, at - this.last);
+    if (this.state === "playing" && kind !== "seeking") this.heard += Math.max(0, at - this.last);
     this.last = at;
-    if (kind === "canplaythrough" && this.state === "loading") this.turn("ready");
-    else if (kind === "playing") this.note("play", "playing");
+    if (kind === "playing") this.note("play", "playing");
     else if (kind === "pause" && this.state === "playing" && !this.audio.ended) this.note("pause", "paused");
     else if (kind === "ended") this.note("ended", "ended");
-    else if (kind === "error" && this.audio.hasAttribute("src")) this.note("error", "failed");
+    else if (kind === "error" && this.audio.hasAttribute("src")) this.note("error", "broken");
     else this.onChange();
   }
 

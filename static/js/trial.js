@@ -3,13 +3,14 @@
 
 import { pause, waits } from "./backoff.js";
 import { clip, keepOnly } from "./clips.js";
-import { kept } from "./kept.js";
+import { forgetAllBut, kept } from "./kept.js";
 import { Player } from "./player.js";
 import { post, save } from "./saving.js";
 
 const live = document.getElementById("live");
 const words = live.dataset;
 const player = new Player(draw);
+const TROUBLE = ["failed", "broken"]; // it did not arrive, it cannot be played
 let isSaving = false;
 let hurry = null; // cuts the wait before the next try to save
 let toldEnough = false;
@@ -17,13 +18,15 @@ let toldEnough = false;
 const step = () => document.getElementById("step");
 const form = () => document.getElementById("answer");
 const token = () => form().elements.csrfmiddlewaretoken.value;
+const path = () => new URL(form().action).pathname;
 const isTrial = () => step().dataset.step === "trial";
 const say = (text) => { live.textContent = text; };
 const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
 function begin() {
-  if (!isTrial()) return;
   const here = step().dataset;
+  forgetAllBut(here.session, isTrial() ? path() : "");
+  if (!isTrial()) return keepOnly([]);
   toldEnough = false;
   player.forget(Number(here.heard), Number(here.plays));
   document.getElementById("keys").checked = keysAreOn();
@@ -36,7 +39,7 @@ function begin() {
 async function tellShown(address, csrf) {
   for (const seconds of waits()) {
     try {
-      if ((await post(address, { csrfmiddlewaretoken: csrf }, { keepalive: true })).ok) return;
+      if ((await post(address, { csrfmiddlewaretoken: csrf }, { keepalive: true })).status === 204) return;
     } catch {
       // Offline: again below.
     }
@@ -75,12 +78,13 @@ function draw() {
   box.querySelector(".ring-done").style.strokeDashoffset = String(100 - 100 * player.share);
   form().dataset.heard = String(secondsLeft() === 0);
   if (changed) document.getElementById("play").setAttribute("aria-label", playLabel());
-  if (changed && player.state === "failed") explain(words.failed);
-  if (player.state === "loading" || player.state === "failed") return;
+  if (changed && TROUBLE.includes(player.state)) explain(words[player.state]);
+  if (player.state === "loading" || TROUBLE.includes(player.state)) return;
   document.getElementById("note").textContent = note();
   if (changed && player.state === "ready") say(words.ready);
   if (secondsLeft() === 0 && !toldEnough && player.plays) {
     toldEnough = true;
+    problem("");
     say(words.enough);
   }
 }
@@ -95,11 +99,13 @@ function note() {
 }
 
 function playLabel() {
-  return { playing: words.pause, ended: words.again, failed: words.retry }[player.state] ?? words.play;
+  const labels = { playing: words.pause, ended: words.again, failed: words.retry, broken: words.retry };
+  return labels[player.state] ?? words.play;
 }
 
 function pressPlay() {
-  if (player.state !== "failed") return player.toggle();
+  if (!TROUBLE.includes(player.state)) return player.toggle();
+  keepOnly([]);
   player.turn("loading");
   explain(words.loading);
   fetchClip(step().dataset.sound);
@@ -110,36 +116,46 @@ function pressPlay() {
 function answer(event) {
   event.preventDefault();
   if (isSaving) return hurry?.abort();
+  problem("");
   const missing = [...form().querySelectorAll("fieldset")].find((scale) => !scale.querySelector(":checked"));
   if (missing) {
     missing.querySelector("input").focus();
     return problem(words.choose);
   }
-  if (secondsLeft() > 0) return problem(fill(words.listen, { seconds: secondsLeft() }));
+  if (secondsLeft() > 0) return problem(fill(words.listenFirst, { seconds: secondsLeft() }));
   const fields = Object.fromEntries(new FormData(form()));
   delete fields.csrfmiddlewaretoken;
-  bring(form().action, { ...fields, ...player.report() });
+  bring({ ...fields, ...player.report() });
 }
 
 // An answer that an earlier page of this session could not bring.
 function sendKept() {
-  const fields = kept(form().action);
+  const fields = kept(path());
   if (!fields) return;
   for (const input of form().querySelectorAll("input[type=radio]")) input.checked = fields[input.name] === input.value;
   if (form().elements.comment) form().elements.comment.value = fields.comment ?? "";
-  bring(form().action, fields);
+  bring(fields);
 }
 
-async function bring(address, fields) {
+async function bring(fields) {
+  problem("");
   mark(true);
+  const { session, here } = step().dataset;
   try {
-    const { status, html } = await save(address, fields, { token: token(), onWait: sayKept, hurry: newHurry });
+    const { status, page } = await save(path(), fields, { token: token(), session, onWait: sayKept, hurry: newHurry });
     mark(false);
-    if (html) turnTo(html, status);
-    else problem(words.refused);
+    go(page, status, here);
+  } catch (reason) {
+    mark(false);
+    problem(reason.message === "refused" ? words.refused : words.givenUp);
+  }
+}
+
+function go(page, status, here) {
+  try {
+    turnTo(page, status);
   } catch {
-    mark(false);
-    problem(words.givenUp);
+    window.location.assign(here);
   }
 }
 
@@ -149,12 +165,16 @@ function newHurry() {
 }
 
 function sayKept(seconds) {
+  document.getElementById("confirm").textContent = words.now;
   problem(fill(words.kept, { seconds }));
 }
 
 function mark(saving) {
   isSaving = saving;
+  const button = document.getElementById("confirm");
   form().dataset.saving = String(saving);
+  button.dataset.text ??= button.textContent;
+  button.textContent = saving ? words.saving : button.dataset.text;
   for (const scale of form().querySelectorAll("fieldset, textarea")) scale.disabled = saving;
   if (saving) say(words.saving);
 }
@@ -162,22 +182,20 @@ function mark(saving) {
 function problem(text) {
   const place = document.getElementById("problem");
   place.textContent = text;
-  place.scrollIntoView({ block: "nearest" });
+  if (text) place.scrollIntoView({ block: "nearest" });
 }
 
 // ---- from step to step
 
-function turnTo(html, status) {
-  const page = new DOMParser().parseFromString(html, "text/html");
+function turnTo(page, status) {
   const next = page.getElementById("step");
-  if (!next) return window.location.assign(step().dataset.here);
   if (status === 422) return putBack(page, next);
   document.title = page.title;
   step().replaceWith(next);
   window.scrollTo(0, 0);
-  next.querySelector("h1").focus({ preventScroll: true });
-  say(`${status === 409 ? "" : words.saved} ${next.querySelector("h1").textContent}`);
-  if (next.dataset.step !== "trial") player.forget();
+  const heading = next.querySelector("h1");
+  heading.focus({ preventScroll: true });
+  say(`${status === 409 ? "" : words.saved} ${heading.textContent}`);
   begin();
 }
 
@@ -186,7 +204,10 @@ function putBack(page, next) {
   form().replaceWith(page.getElementById("answer"));
   player.heard = Number(next.dataset.heard);
   player.events = [];
+  tellShown(step().dataset.shown, token());
   draw();
+  say(document.getElementById("problem").textContent);
+  document.getElementById("play").focus();
 }
 
 // Leaving, or looking elsewhere: what was heard so far is worth keeping.

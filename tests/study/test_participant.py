@@ -529,7 +529,7 @@ def test_who_reads_the_welcome_while_it_closes_is_told(make_study, listener_of):
     assert Session.objects.count() == 0
 
 
-@pytest.mark.parametrize("state", ["draft", "opening"])
+@pytest.mark.parametrize("state", ["draft", "unheard-of"])
 def test_a_study_that_is_not_open_yet_is_not_to_be_found(make_study, state):
     study = make_study(state=state)
 
