@@ -9,6 +9,7 @@ env = environ.Env()
 
 # Everything that Earmark writes lies below this folder, unless DATABASE_URL or the storage say otherwise.
 DATA_DIR = Path(env("EARMARK_DATA", default=str(ROOT / "var")))
+DATA_DIR.mkdir(parents=True, exist_ok=True)
 CORPUS_DIR = DATA_DIR / "corpora"
 RUN_DIR = DATA_DIR / "runs"
 

@@ -21,4 +21,3 @@ DATABASES["default"]["CONN_MAX_AGE"] = 0
 DATABASES["default"]["TEST"] = {"NAME": str(DATABASES["default"]["NAME"])}
 MIDDLEWARE = [name for name in MIDDLEWARE if "whitenoise" not in name]
 AXES_ENABLED = False
-AUTHENTICATION_BACKENDS = ["django.contrib.auth.backends.ModelBackend"]

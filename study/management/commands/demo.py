@@ -1,0 +1,124 @@
+"""make demo: everything set up, then served."""
+
+import time
+from contextlib import contextmanager
+
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+from tqdm import tqdm
+
+from generation import work
+from generation.freedoom import FetchError
+from generation.models import LEASE, Job
+from study import demo, serving
+from training.corpus import CorpusError
+
+
+class Command(BaseCommand):
+    help = "Set up the demo (corpus, training, clips, an open study), then serve it with a worker beside."
+
+    def add_arguments(self, parser):
+        parser.add_argument("--corpus", help="a folder of LPD-5 or MIDI files instead of the demo's own music")
+        parser.add_argument("--minutes", type=float, default=2, help="to train each of the two networks")
+        parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument("--no-serve", action="store_true", help="set up only")
+
+    def handle(self, *, corpus, minutes, port, no_serve, **options):
+        if not minutes > 0:
+            raise CommandError(f"--minutes is how long to train each network: more than 0, not {minutes:g}")
+        self.took = []
+        try:
+            if not no_serve:
+                serving.refuse_busy_port(port)
+            study = self.set_up(corpus, minutes)
+            self.show_times()
+            if not no_serve:
+                serving.serve(port, lambda: self.announce(study, f"http://localhost:{port}"))
+        except (FetchError, CorpusError, demo.DemoError, serving.ServingError) as error:
+            raise CommandError(str(error)) from error
+        except KeyboardInterrupt:
+            raise CommandError("Stopped. What was finished is kept; the same command goes on from there.") from None
+        self.stdout.write("Stopped. The same command serves it again.")
+
+    def set_up(self, source, minutes):
+        call_command("migrate", verbosity=0)
+        owner, _ = demo.login()
+        with self.step("Corpus"), _bar("files") as bar:
+            corpus = demo.corpus(owner, source, lambda done, total, _: _advance(bar, done, total))
+        jobs = {}
+        with self.step("References"):
+            jobs[demo.REAL_MUSIC] = self.done(demo.references(owner, corpus))
+        for system in demo.NETWORKS:
+            with self.step(f"Training {system.family}"):
+                trained = self.done(demo.training(owner, corpus, system, minutes))
+            with self.step(f"Clips of {system.family}"):
+                jobs[system] = self.done(demo.clips(owner, trained.run.checkpoint, system))
+        with self.step("Study"):
+            return demo.study(owner, corpus, minutes, jobs)
+
+    @contextmanager
+    def step(self, name):
+        begin = time.monotonic()
+        self.stdout.write(f"{name} ...")
+        yield
+        self.took.append((name, time.monotonic() - begin))
+
+    def done(self, job):
+        """Do the job here and now, with a bar, as the worker would."""
+        self.take_over(job)
+        with _bar("clips" if job.kind != Job.Kind.TRAINING else "%") as bar:
+            for now in work.steps(job.pk):
+                _advance(bar, now.n_done, now.n_total)
+                bar.set_postfix_str(_state_in_words(now))
+        job.refresh_from_db()
+        if job.state != Job.State.DONE:
+            raise CommandError(f"{job.get_kind_display()}: {job.message or job.state}")
+        return job
+
+    def take_over(self, job):
+        """Put a job that an earlier demo was cut off from back into the queue, once its lease has run out."""
+        until = time.monotonic() + 2 * LEASE.total_seconds()
+        while job.state == Job.State.RUNNING and time.monotonic() < until:
+            if job.lease_until > timezone.now():
+                self.stdout.write("  an earlier demo was cut off here; its work is taken up within a minute")
+                time.sleep((job.lease_until - timezone.now()).total_seconds() + 0.1)
+            Job.objects.sweep()
+            job.refresh_from_db()
+
+    def show_times(self):
+        for name, seconds in self.took:
+            if seconds >= 1:
+                self.stdout.write(f"  {name:<20}{seconds:6.0f} s")
+
+    def announce(self, study, site):
+        _, password = demo.login()
+        self.stdout.write(
+            f"""
+Earmark runs.
+
+  Participants   {site}/s/{study.slug}/
+  Researchers    {site}/   log in as {demo.RESEARCHER} with the password {password}
+
+Ctrl-C stops the site and its worker. What was made and rated stays in var/.
+"""
+        )
+
+
+def _bar(unit):
+    return tqdm(unit=f" {unit}", leave=False, bar_format="  {l_bar}{bar:30}| {n_fmt}/{total_fmt}{unit} {postfix}")
+
+
+def _advance(bar, done, total):
+    bar.total = total
+    bar.update(done - bar.n)
+
+
+def _state_in_words(job):
+    words = []
+    if job.run_id and job.run.history:
+        last = job.run.history[-1]
+        words.append(f"loss {last['train_loss']:.4f}, test {last['test_loss']:.4f}")
+    if job.seconds_left is not None:
+        words.append(f"{job.seconds_left:.0f} s left")
+    return ", ".join(words)
