@@ -1,2 +1,29 @@
+from django.urls import path
+
+from generation import views
+
 app_name = "generation"
-urlpatterns: list = []
+urlpatterns = [
+    path("checkpoints/", views.checkpoints, name="checkpoints"),
+    path("checkpoints/new/", views.new_checkpoint, name="new_checkpoint"),
+    path("checkpoints/<uuid:id>/", views.checkpoint, name="checkpoint"),
+    path("checkpoints/<uuid:id>/loss.svg", views.checkpoint_loss, name="checkpoint_loss"),
+    path("jobs/", views.jobs, name="jobs"),
+    path("jobs/<uuid:id>/", views.job, name="job"),
+    path("jobs/<uuid:id>/progress/", views.job_progress, name="job_progress"),
+    path("jobs/<uuid:id>/clips/", views.job_clips, name="job_clips"),
+    path("jobs/<uuid:id>/cancel/", views.cancel_job, name="cancel_job"),
+    path("clips/", views.clips, name="clips"),
+    path("clips/<uuid:id>/", views.clip, name="clip"),
+    path("clips/<uuid:id>/roll.svg", views.clip_picture, name="clip_picture"),
+    path("clips/<uuid:id>/sound.flac", views.clip_sound, name="clip_sound"),
+    path("clips/<uuid:id>/roll.npz", views.clip_roll, name="clip_roll"),
+    path("runs/", views.runs, name="runs"),
+    path("runs/new/", views.new_run, name="new_run"),
+    path("runs/<uuid:id>/", views.run, name="run"),
+    path("runs/<uuid:id>/progress/", views.run_progress, name="run_progress"),
+    path("runs/<uuid:id>/loss.svg", views.run_loss, name="run_loss"),
+    path("corpora/", views.corpora, name="corpora"),
+    path("corpora/<uuid:id>/", views.corpus, name="corpus"),
+    path("corpora/<uuid:id>/references/", views.references, name="references"),
+]
