@@ -36,7 +36,8 @@ def serve(port, announce):
 
     Raises ServingError if either of them ends on its own.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     processes = {}
     try:
         processes["site"] = _start(
