@@ -69,8 +69,7 @@ def read(path):
     Raises CheckpointError for whatever is not a checkpoint of a family of ours, whole and finite.
     """
     card, content = _opened(path)
-    shapes = family_named(card["family"]).weight_shapes(card["configuration"])
-    return Checkpoint(card, _weights(content, shapes))
+    return Checkpoint(card, _weights(content, card))
 
 
 def inspect(path):
@@ -78,11 +77,22 @@ def inspect(path):
     return read(path).card
 
 
-def _weights(content, shapes):
+def _weights(content, card):
+    shapes = family_named(card["family"]).weight_shapes(card["configuration"])
     try:
         return weights_file.read(content, shapes)
     except weights_file.WeightsError as problem:
         raise CheckpointError(str(problem)) from problem
+
+
+def _packed(weights, card):
+    shapes = family_named(card["family"]).weight_shapes(card["configuration"])
+    try:
+        content = weights_file.packed(weights, shapes)
+        weights_file.read(content, shapes)
+    except weights_file.WeightsError as problem:
+        raise CheckpointError(str(problem)) from problem
+    return content
 
 
 def _opened(path):
@@ -227,7 +237,12 @@ def checked_card(card):
     _check_numbers("statistics.tempo_bpm", [statistics.get("tempo_bpm")], 1, (20, 400))
     _check_numbers("statistics.density", statistics.get("density"), N_TRACKS, (0, 128))
     _check_numbers("statistics.velocity", statistics.get("velocity"), N_TRACKS, (1, 127))
-    return card | {"configuration": configuration}
+    calibration = card.get("calibration", {})
+    if not isinstance(calibration, dict) or set(calibration) - {"bias"}:
+        raise CheckpointError("card.json: calibration may hold bias, and nothing else.")
+    if "bias" in calibration:
+        _check_numbers("calibration.bias", calibration["bias"], N_TRACKS, (-12, 12))
+    return card | {"configuration": configuration, "calibration": calibration}
 
 
 def _check_numbers(name, values, count, bounds):
@@ -252,14 +267,12 @@ def write(path, card, weights, architecture=None):
     """
     path = Path(path)
     card = checked_card({"version": VERSION, "created_at": datetime.now(UTC).isoformat(timespec="seconds")} | card)
-    shapes = family_named(card["family"]).weight_shapes(card["configuration"])
     content = {
         "metadata.json": _dumped({"keras_version": "3.15.1", "date_saved": card["created_at"]}),
         "config.json": _dumped(architecture or {"class_name": "Functional", "config": {"name": card["family"]}}),
-        "model.weights.h5": weights_file.packed(weights, shapes),
+        "model.weights.h5": _packed(weights, card),
         "card.json": _dumped(card),
     }
-    _weights(content["model.weights.h5"], shapes)
     for name, limit in MEMBERS.items():
         if len(content[name]) > limit:
             raise CheckpointError(f"{name} would be larger than {limit:,} bytes.")

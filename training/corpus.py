@@ -210,7 +210,7 @@ def _write(folder, name, source, files, steps_per_beat, limit, report):
     kept, left_out = _collected(source, files, steps_per_beat, limit, report)
     if len(kept) < MIN_PIECES:
         raise CorpusError(_too_few(source, kept, left_out))
-    test = test_pieces([piece.md5 for piece in kept])
+    test = held_out_pieces([piece.md5 for piece in kept])
     pieces = _pack(folder, kept, test)
     _write_json(folder / "pieces.json", [asdict(piece) for piece in pieces])
     n_test = sum(piece.split == "test" for piece in pieces)
@@ -323,7 +323,7 @@ def _md5(path):
     return hashlib.md5(path.read_bytes()).hexdigest()
 
 
-def test_pieces(md5s):
+def held_out_pieces(md5s):
     """Return which of these pieces are held out: bool list, the same for the same md5s in any order.
 
     A piece is held out if its hash says so, whatever else there is; where too few are, those next in line join them.

@@ -146,7 +146,7 @@ def _cnn_shapes(configuration):
 def _training(batch_size, epoch_windows):
     """The settings of training that every family has. An epoch is so many random windows, not the whole corpus."""
     return {
-        "learning_rate": Number(0.001, 1e-6, 0.1, "Adam's step size"),
+        "learning_rate": Number(0.003, 1e-6, 0.1, "Adam's step size"),
         "batch_size": Whole(batch_size, 1, 1024, "windows to a step"),
         "epoch_windows": Whole(epoch_windows, 1, 10_000_000, "random windows to an epoch"),
         "test_windows": Whole(512, 1, 100_000, "windows of held-out pieces that the test loss is read on"),

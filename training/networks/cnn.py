@@ -144,7 +144,7 @@ def _compiled(model, bias, density, shortest, gap):
     bias, density = tf.constant(bias, tf.float32), tf.constant(density, tf.float32)
     last_to_first = tf.one_hot(CHAIN, N_TRACKS)  # row i: the track that is drawn at place i
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(input_signature=[tf.TensorSpec((None, None, None, N_PITCHES)), tf.TensorSpec(())])
     def generate(thresholds, temperature):  # thresholds: logits (clip, block, row, pitch)
         n_clips, n_blocks = tf.shape(thresholds)[0], tf.shape(thresholds)[1]
         context = tf.zeros((n_clips, BLOCK, N_PITCHES, N_TRACKS))
@@ -161,10 +161,12 @@ def _compiled(model, bias, density, shortest, gap):
                 )
                 if track == DRUMS:
                     margin = logits / temperature - thresholds[:, number, :BLOCK]
-                    played, age = _struck(margin, ages[track], POLYPHONY[track], gap)
+                    played, age = _struck(margin, ages[track], tf.constant(POLYPHONY[track]), tf.constant(float(gap)))
                 else:
                     margin = logits / temperature - thresholds[:, number, BLOCK + place - 1, None]
-                    played, age = _sustained(margin, ages[track], POLYPHONY[track], shortest)
+                    played, age = _sustained(
+                        margin, ages[track], tf.constant(POLYPHONY[track]), tf.constant(float(shortest))
+                    )
                 new_ages.append(age)
                 block += played[..., None] * last_to_first[place]
                 hidden -= last_to_first[place]
@@ -183,24 +185,33 @@ def _correction(heard, density):
     return tf.clip_by_value(tf.math.log((density + floor) / (heard + floor)), -MAX_CORRECTION, MAX_CORRECTION)
 
 
-def _struck(margin, rest, polyphony, gap):
+@tf.function
+def _struck(margin, since, polyphony, gap):
     """Return (strokes (clip, step, pitch), steps since the last one): a drum strikes where the margin is above 0."""
-    steps = []
-    for step in range(BLOCK):
-        score = tf.where(rest >= gap, margin[:, step], -HELD)
-        on = (score > 0) & (score >= tf.math.top_k(score, polyphony).values[:, -1:])
-        rest = tf.where(on, 1.0, rest + 1)
-        steps.append(on)
-    return tf.cast(tf.stack(steps, axis=1), tf.float32), rest
+    steps = tf.TensorArray(tf.bool, BLOCK, element_shape=since.shape)
+    for step in tf.range(BLOCK):
+        on = _loudest(tf.where(since >= gap, margin[:, step], -HELD), polyphony)
+        since = tf.where(on, 1.0, since + 1)
+        steps = steps.write(step, on)
+    return _by_clip(steps), since
 
 
+@tf.function
 def _sustained(margin, age, polyphony, shortest):
     """Return (sound (clip, step, pitch), steps that each pitch has sounded): notes that last at least `shortest`."""
-    steps = []
-    for step in range(BLOCK):
+    steps = tf.TensorArray(tf.bool, BLOCK, element_shape=age.shape)
+    for step in tf.range(BLOCK):
         score = margin[:, step] + HYSTERESIS * tf.cast(age > 0, tf.float32)
-        score = tf.where((age > 0) & (age < shortest), HELD, score)
-        on = (score > 0) & (score >= tf.math.top_k(score, polyphony).values[:, -1:])
+        on = _loudest(tf.where((age > 0) & (age < shortest), HELD, score), polyphony)
         age = tf.where(on, age + 1, 0.0)
-        steps.append(on)
-    return tf.cast(tf.stack(steps, axis=1), tf.float32), age
+        steps = steps.write(step, on)
+    return _by_clip(steps), age
+
+
+def _loudest(score, polyphony):
+    """Return which pitches score above 0, at most so many of a clip."""
+    return (score > 0) & (score >= tf.math.top_k(score, polyphony).values[:, -1:])
+
+
+def _by_clip(steps):
+    return tf.cast(tf.transpose(steps.stack(), (1, 0, 2)), tf.float32)

@@ -99,7 +99,7 @@ def _compiled(kernel, recurrent, bias, dense_kernel, dense_bias, rest, min_steps
     first_row = tf.range(N_TRACKS) * n_classes
     is_held = tf.range(N_TRACKS) != DRUMS
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(input_signature=[tf.TensorSpec((None, None, N_TRACKS)), tf.TensorSpec(())])
     def generate(draws, temperature):  # (clip, step, track) -> int32 of the same shape
         n_clips, n_steps = tf.shape(draws)[0], tf.shape(draws)[1]
         draws = tf.transpose(draws, (1, 0, 2))

@@ -1,0 +1,127 @@
+"""What the tests of training share: a small corpus of real music, and a tiny network of each family, trained a little."""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from music import pianoroll
+from music.pianoroll import BASS, DRUMS, STRINGS
+from training import checkpoint
+from training import corpus as corpora
+from training.families import FAMILIES
+
+ROOT = Path(__file__).parents[2]
+FREEDOOM = ROOT / "tests" / "fixtures" / "freedoom"
+TINY = {
+    "rnn": {"units": 16, "batch_size": 32, "epoch_windows": 640, "test_windows": 64},
+    "cnn": {"filters": 4, "learning_rate": 0.01, "batch_size": 8, "epoch_windows": 200, "test_windows": 32},
+}
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory):
+    """Four pieces of Freedoom, three to train on and one to test on."""
+    return corpora.build(FREEDOOM, tmp_path_factory.mktemp("corpora") / "freedoom")
+
+
+@dataclass(frozen=True)
+class Trained:
+    family: str
+    file: Path
+    card: dict
+
+
+@pytest.fixture(scope="session", params=sorted(FAMILIES))
+def trained(request, corpus, tmp_path_factory):
+    """A tiny network of each family after three epochs."""
+    from training import loop
+
+    file = tmp_path_factory.mktemp("trained") / f"{request.param}.keras"
+    plan = loop.Plan(request.param, TINY[request.param], epochs=3, seed=7)
+    return Trained(request.param, file, loop.train(plan, corpus, file))
+
+
+@pytest.fixture
+def make_roll():
+    """make_roll(beats=20, seed=1): drums, bass and strings at random places."""
+
+    def make(beats=20, seed=1, tracks=(DRUMS, BASS, STRINGS), n_notes=60):
+        rng = np.random.default_rng(seed)
+        notes = np.zeros(n_notes, pianoroll.NOTE)
+        notes["onset"] = rng.choice(beats * 24 - 24, n_notes, replace=False)
+        notes["track"] = rng.choice(tracks, n_notes)
+        notes["end"] = notes["onset"] + np.where(notes["track"] == DRUMS, 1, rng.integers(2, 24, n_notes))
+        notes["pitch"] = rng.permutation(n_notes) + 30  # each pitch once, so that nothing overlaps
+        notes["velocity"] = rng.integers(40, 120, n_notes)
+        return pianoroll.roll_of(notes, beats * 24)
+
+    return make
+
+
+@pytest.fixture
+def a_card():
+    """a_card("cnn", seed=3): the least that a checkpoint's card must say, and what is given."""
+
+    def make(family="rnn", configuration=None, **changes):
+        return {
+            "family": family,
+            "configuration": configuration or {"rnn": {"units": 4}, "cnn": {"filters": 2}}[family],
+            "steps_per_beat": 24,
+            "statistics": {"tempo_bpm": 120.0, "density": [1.0] * 5, "velocity": [80.0] * 5},
+            **changes,
+        }
+
+    return make
+
+
+@pytest.fixture
+def some_weights(a_card):
+    """some_weights("cnn"): weights of the right names and shapes, drawn by chance."""
+
+    def make(family="rnn"):
+        rng = np.random.default_rng(3)
+        shapes = FAMILIES[family].weight_shapes(a_card(family)["configuration"])
+        return {name: rng.normal(0, 0.1, shape).astype(np.float32) for name, shape in shapes.items()}
+
+    return make
+
+
+@pytest.fixture
+def checkpoint_file(tmp_path, a_card, some_weights):
+    """A valid checkpoint of the smallest RNN."""
+    path = tmp_path / "valid.keras"
+    checkpoint.write(path, a_card(), some_weights())
+    return path
+
+
+@pytest.fixture
+def start_training():
+    """start_training("train", "rnn", ...): the running process of `python -m training ... --events`, ended with the test."""
+    processes = []
+
+    def start(*arguments):
+        command = [sys.executable, "-m", "training", *map(str, arguments), "--events"]
+        processes.append(subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        return processes[-1]
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def run_training(start_training):
+    """run_training("sample", ...): (exit code, events) of the command."""
+
+    def run(*arguments):
+        process = start_training(*arguments)
+        output, _ = process.communicate(timeout=120)
+        return process.returncode, [json.loads(line) for line in output.splitlines()]
+
+    return run

@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+
+from music import pianoroll
+from training import windows
+
+
+def dense_window(corpus, piece, start, n_steps):
+    """A window cut out of the whole unpacked piece, silence where the piece is not: (sounds, onsets), (step, track, pitch)."""
+    velocity, onsets = (array.transpose(1, 0, 2) for array in pianoroll.dense(corpus.roll(piece)))
+    steps = np.arange(start, start + n_steps)
+    inside = (steps >= 0) & (steps < len(velocity))
+    sounds, begins = (np.zeros((n_steps, 5, 128), bool) for _ in range(2))
+    sounds[inside] = velocity[steps[inside]] > 0
+    begins[inside] = onsets[steps[inside]]
+    return sounds, begins
+
+
+def test_a_window_is_what_the_unpacked_piece_holds_there(corpus):
+    rng = np.random.default_rng(1)
+    piece = rng.integers(len(corpus.pieces), size=60)
+    start = np.array([rng.integers(-15, corpus.n_steps[i] + 10) for i in piece])
+
+    batch = windows.cut(corpus, piece, start, 40)
+
+    sounds, begins = windows.sounding(batch), windows.starting(batch)
+    for row in range(60):
+        expected = dense_window(corpus, piece[row], start[row], 40)
+        assert (sounds[row] == expected[0]).all()
+        assert (begins[row] == expected[1]).all()
+    assert 0 < begins.sum() < sounds.sum()
+
+
+def test_the_same_seed_draws_the_same_windows(corpus):
+    first, again, other = (
+        windows.sounding(windows.draw(corpus, [0, 1], 16, 30, np.random.default_rng(seed))) for seed in (1, 1, 2)
+    )
+
+    assert (first == again).all()
+    assert (first != other).any()
+
+
+def test_a_piece_is_drawn_by_its_length_and_every_place_alike(corpus):
+    pieces = np.array([0, 1, 2])
+
+    drawn = windows.draw(corpus, pieces, 60_000, 20, np.random.default_rng(0))
+
+    shares = np.array([(drawn.position >= at).mean() for at in (0, 1000, 3000)])
+    places = corpus.n_steps[pieces] - 19
+    expected = np.array([np.maximum(places - at, 0).sum() / places.sum() for at in (0, 1000, 3000)])
+    assert shares == pytest.approx(expected, abs=0.03)
+
+
+def test_some_windows_show_how_a_piece_begins_from_silence(corpus):
+    drawn = windows.draw(corpus, [0], 4000, 20, np.random.default_rng(0), context_steps=10)
+
+    share = (drawn.position < 0).mean()
+    assert share == pytest.approx(windows.BEGINNING_SHARE, abs=0.01)
+    beginning = windows.sounding(drawn)[drawn.position < 0]
+    assert not beginning[:, :10].any()
+
+
+def test_no_window_is_drawn_from_other_pieces_than_those_asked_for(corpus):
+    held_out = corpus.held_out()
+    train = corpus.of_split("train")
+
+    assert set(held_out) | set(train) == set(range(len(corpus.pieces)))
+    assert not set(held_out) & set(train)
+
+
+@pytest.mark.parametrize(("pieces", "n_steps"), [([], 20), ([0], 1_000_000)])
+def test_nothing_to_draw_from_is_refused(corpus, pieces, n_steps):
+    with pytest.raises(ValueError, match="pieces: there are none, or some are shorter than a window"):
+        windows.draw(corpus, pieces, 4, n_steps, np.random.default_rng(0))
