@@ -1,9 +1,11 @@
 """Every page: who may see it, by which method, and that a list costs the same whether it has one row or three."""
 
 import pytest
+from django.core.files import File
 from django.urls import reverse
 
 from generation.models import Checkpoint, Clip, Corpus, Job, TrainingRun
+from music import lpd, pianoroll
 
 pytestmark = pytest.mark.django_db
 
@@ -166,3 +168,21 @@ def test_a_long_list_comes_in_pages(client_of, ada):
 
     assert ("family50" in first, "family00" in first, "Page 1 of 2" in first) == (True, False, True)
     assert ("family50" in second, "family00" in second, "Page 2 of 2" in second) == (False, True, True)
+
+
+def test_a_clips_roll_is_a_picture_for_its_owner_alone(client_of, ada, ben, make_clip, tmp_path):
+    notes = [(0, 12, 1, 60, 90), (24, 36, 3, 36, 90)]
+    lpd.write(tmp_path / "roll.npz", pianoroll.roll_of(notes, 480))
+    clip = make_clip(ada, seconds=1)
+    with (tmp_path / "roll.npz").open("rb") as file:
+        clip.roll.save("roll.npz", File(file))
+    picture = f"/clips/{clip.pk}/roll.svg"
+
+    response = client_of(ada).get(picture)
+
+    assert response.headers["Content-Type"] == "image/svg+xml"
+    assert response.content.decode().startswith("<svg")
+    assert "private" in response.headers["Cache-Control"]
+    assert client_of(ben).get(picture).status_code == 404
+    assert client_of(ada).post(picture).status_code == 405
+    assert client_of(ada).get(f"/clips/{make_clip(ada, seconds=1).pk}/roll.svg").status_code == 404
