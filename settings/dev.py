@@ -3,7 +3,7 @@
 import secrets
 
 from settings.base import *  # noqa: F403
-from settings.base import DATA_DIR, env
+from settings.base import DATA_DIR, STATIC_ROOT, env
 
 DEBUG = env.bool("DEBUG", default=False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
@@ -20,3 +20,4 @@ def _kept_secret(path):
 
 SECRET_KEY = env("SECRET_KEY", default="") or _kept_secret(DATA_DIR / "secret_key")
 WHITENOISE_USE_FINDERS = True  # no collectstatic on the way to a first look
+STATIC_ROOT.mkdir(exist_ok=True)  # whitenoise warns about a folder that is not there
