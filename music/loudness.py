@@ -68,7 +68,7 @@ def level(audio, lufs=-23.0, peak_dbtp=-1.0):
         gain = 10 ** (gain_db / 20) * _limiter(peaks * 10 ** (gain_db / 20), ceiling)
         measured = integrated_lufs(sound * gain)
         if abs(measured - lufs) < TOLERANCE_LU:
-            return _below(sound * gain, ceiling).astype(np.float32)
+            return (sound * gain).astype(np.float32)
         if before is not None:
             slope = np.clip((measured - before[1]) / (gain_db - before[0]), MIN_SLOPE / 2, 1.0)
         before = gain_db, measured
@@ -111,11 +111,6 @@ def _limiter(peaks, ceiling):
     least = minimum_filter1d(wanted, 2 * half - 1, mode="nearest")
     smooth = uniform_filter1d(uniform_filter1d(least, half, mode="nearest"), half, mode="nearest")
     return smooth[:, None]
-
-
-def _below(sound, ceiling):
-    # A gain that moves shifts peaks between samples a little.
-    return sound * min(1.0, ceiling / _peaks(sound).max())
 
 
 def _peaks(sound):

@@ -195,6 +195,7 @@ def test_programs_merge_by_the_official_rule(program, track):
         ({"pianoroll_1_csc_indices.npy": np.array([0.5] * 270)}, "right kind of numbers"),
         ({"pianoroll_1_csc_indptr.npy": np.arange(129, dtype="i4")}, "pianoroll_1_csc_indptr"),
         ({"pianoroll_1_csc_indptr.npy": np.zeros(4, "i4")}, "pianoroll_1_csc_indptr"),
+        ({"pianoroll_1_csc_indptr.npy": np.r_[0, 9, 5, [270] * 126].astype("i4")}, "pianoroll_1_csc_indptr"),
         ({"pianoroll_1_csc_shape.npy": np.array([96 * 10**6, 128])}, "at most 40000 beats"),
         ({"pianoroll_1_csc_shape.npy": np.array([120, 128])}, "different lengths"),
         ({"pianoroll_1_csc_data.npy": np.array([print] * 270)}, "not an array of plain numbers"),
