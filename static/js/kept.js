@@ -43,3 +43,25 @@ export function forgetAllBut(session, address) {
     if (key.startsWith(`${PREFIX}/t/${session}/`) && key !== PREFIX + address) store.removeItem(key);
   }
 }
+
+// What was heard of the clip on the page, for the same tab after a reload: the page that comes may be read from the
+// database before what this one says last is written there.
+const HEARD = "earmark-heard";
+
+export function keepHeard(address, heard, plays) {
+  try {
+    window.sessionStorage.setItem(HEARD, JSON.stringify({ address, heard, plays }));
+  } catch {
+    // Then the server's word is all there is.
+  }
+}
+
+export function keptHeard(address) {
+  try {
+    const last = JSON.parse(window.sessionStorage.getItem(HEARD));
+    if (last?.address === address) return last;
+  } catch {
+    // As above.
+  }
+  return { heard: 0, plays: 0 };
+}

@@ -3,7 +3,7 @@
 
 import { pause, waits } from "./backoff.js";
 import { clip, keepOnly } from "./clips.js";
-import { forgetAllBut, kept } from "./kept.js";
+import { forgetAllBut, keepHeard, kept, keptHeard } from "./kept.js";
 import { Player } from "./player.js";
 import { post, save } from "./saving.js";
 
@@ -28,7 +28,8 @@ function begin() {
   forgetAllBut(here.session, isTrial() ? path() : "");
   if (!isTrial()) return keepOnly([]);
   toldEnough = false;
-  player.forget(Number(here.heard), Number(here.plays));
+  const last = keptHeard(path());
+  player.forget(Math.max(last.heard, here.heard), Math.max(last.plays, here.plays));
   document.getElementById("keys").checked = keysAreOn();
   tellShown(here.shown, token());
   fetchClip(here.sound);
@@ -215,6 +216,7 @@ function tellHeard() {
   if (!isTrial() || !player.events.length || isSaving) return;
   const report = player.report();
   player.events = [];
+  keepHeard(path(), player.heard, player.plays);
   post(step().dataset.heardAt, { ...report, csrfmiddlewaretoken: token() }, { keepalive: true }).catch(() => {});
 }
 
