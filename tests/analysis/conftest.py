@@ -6,14 +6,10 @@ says of them, are read from ../shared and never committed.
 """
 
 import csv
-import os
 from pathlib import Path
 
 import pandas as pd
 import pytest
-
-# As in CI and in workers: threads only disturb each other on such small matrices.
-os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 OURS = ("paper_table", "paper_table_bib", "screening_sim", "anchor_shrout_fleiss", "anchor_krippendorff")
