@@ -5,7 +5,7 @@ A card may have been written on another machine: whatever it holds is shown as t
 
 import math
 
-from generation.forms import family_title
+from generation.models import family_title
 
 LONGEST_TEXT = 200
 
@@ -14,16 +14,16 @@ def of_checkpoint(checkpoint):
     card = checkpoint.card
     corpus = _table(card, "corpus")
     return _given(
-        ("Family", family_title(checkpoint.family)),
+        ("Family", checkpoint.family_title),
         *_settings(card),
         ("Steps a beat", card.get("steps_per_beat")),
         ("Corpus", corpus.get("name")),
         ("Pieces", corpus.get("n_pieces")),
         ("Corpus checksum", corpus.get("checksum")),
-        ("Seed", card.get("seed")),
+        ("Seed", _verbatim(card.get("seed"))),
         ("Epochs", len(history(card)) or None),
         ("Minutes", card.get("minutes")),
-        ("Trained with", card.get("version")),
+        ("Version", card.get("version")),
         ("Trained at", card.get("created_at")),
         ("File's SHA-256", checkpoint.sha256),
     )
@@ -51,7 +51,7 @@ def of_clip(clip):
     return _given(
         ("Family", family_title(made["family"]) if "family" in made else None),
         *_settings(made),
-        ("Seed", made.get("seed")),
+        ("Seed", _verbatim(made.get("seed"))),
         ("Clip of its seed", made["index"] + 1 if made.get("kind") == "generated" else None),
         *((f"Sampling: {_words(name)}", value) for name, value in sampling.items()),
         ("Piece", piece.get("title")),
@@ -106,6 +106,11 @@ def _with_unit(value, unit):
     return f"{value:.1f} {unit}" if _is_finite(value) else None
 
 
+def _verbatim(value):
+    """A number that is copied, not read: without separators."""
+    return None if value is None else str(value)
+
+
 def _joined(table, *keys):
     return " ".join(str(table[key]) for key in keys if key in table)
 
@@ -118,5 +123,5 @@ def _shown(value):
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, float):
-        return f"{value:g}"
+        return f"{value:.4g}"
     return f"{value:,}" if isinstance(value, int) else str(value)[:LONGEST_TEXT]

@@ -5,7 +5,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from generation import corpora, uploads
-from generation.models import Corpus
+from generation.models import Corpus, family_title
 from training.families import FAMILIES
 
 LARGEST_SEED = 2**32 - 1
@@ -29,7 +29,7 @@ def seconds_field(help_text):
 class CheckpointForm(forms.Form):
     file = forms.FileField(
         label="Checkpoint",
-        help_text="A .keras file that `python -m training train` wrote. It is checked here, and never run as code.",
+        help_text="A .keras file that “python -m training train” wrote, here or elsewhere. It is checked here, and never run as code.",
         widget=forms.ClearableFileInput(attrs={"accept": ".keras"}),
     )
     name = forms.CharField(max_length=200, required=False, help_text="What you call it. Left empty: the file's name.")
@@ -107,7 +107,3 @@ class TrainingForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.fields["family"].choices = [(name, family_title(name)) for name in FAMILIES]
         self.fields["corpus"].queryset = Corpus.objects.visible_to(researcher)
-
-
-def family_title(name):
-    return getattr(FAMILIES.get(name), "title", name)

@@ -8,12 +8,19 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from training.families import FAMILIES
+
 # A worker renews its lease every second or two; a minute bears a slow disk, and a dead worker's job waits no longer.
 LEASE = timedelta(seconds=60)
 # A job that no worker took in this time is put into the queue again: the queue may have lost it.
 QUEUE_PATIENCE = timedelta(hours=1)
 # A job that takes its worker down with it must not do so for ever.
 MOST_ATTEMPTS = 3
+
+
+def family_title(name):
+    """What the report calls this family."""
+    return FAMILIES[name].title if name in FAMILIES else name
 
 
 class Stopped(Exception):
@@ -89,7 +96,11 @@ class TrainingRun(Owned):
         ordering = ["-created_at"]
 
     def __str__(self):
-        return f"{self.family} on {self.corpus or 'another machine'}"
+        return f"{self.family_title} on {self.corpus or 'another machine'}"
+
+    @property
+    def family_title(self):
+        return family_title(self.family)
 
     @property
     def job(self):
@@ -122,6 +133,10 @@ class Checkpoint(Owned):
 
     def __str__(self):
         return self.name
+
+    @property
+    def family_title(self):
+        return family_title(self.family)
 
 
 class JobQuerySet(OwnedQuerySet):

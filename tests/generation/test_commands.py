@@ -24,7 +24,9 @@ def test_from_a_folder_of_files_to_clips(ada, source):
     told("sample", checkpoint.name, clips=2, seconds=5.0, seed=7)
     told("sample", str(checkpoint.pk), clips=1, seconds=5.0, seed=7)
 
-    assert trained.startswith(f"rnn on Ten: test loss {run.best_test_loss:.4f} after {len(run.history)} epochs.")
+    assert trained.startswith(
+        f"Baseline RNN on Ten: test loss {run.best_test_loss:.4f} after {len(run.history)} epochs."
+    )
     assert (checkpoint.owner, checkpoint.family, checkpoint.run) == (ada, "rnn", run)
     assert set(run.baselines) == {"marginal", "hold"}
     assert [epoch["epoch"] for epoch in run.history] == list(range(1, len(run.history) + 1))

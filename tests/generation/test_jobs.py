@@ -9,6 +9,7 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from generation.models import LEASE, MOST_ATTEMPTS, Job, Stopped
+from generation.tasks import look_after
 
 RUN_JOB = "generation.tasks.run_job"
 
@@ -134,3 +135,28 @@ def test_a_worker_cannot_finish_what_was_cancelled(job):
 def test_researchers_see_their_own_jobs(job, ada, ben):
     assert list(Job.objects.visible_to(ada)) == [job]
     assert list(Job.objects.visible_to(ben)) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_somebody_comes_back_to_a_job_for_as_long_as_it_runs(job):
+    Job.objects.claim(job.pk, "worker")
+    guards = DBTaskResult.objects.filter(task_path="generation.tasks.look_after")
+
+    look_after.call(str(job.pk))
+
+    assert guards.get().run_after > timezone.now() + LEASE / 2
+    guards.delete()
+    job.cancel()
+    look_after.call(str(job.pk))
+    assert not guards.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_comes_back_to_a_dead_workers_job_puts_it_back(job):
+    Job.objects.claim(job.pk, "dead")
+    let_lease_run_out(job)
+
+    look_after.call(str(job.pk))
+
+    job.refresh_from_db()
+    assert (job.state, deliveries(job)) == ("waiting", 2)

@@ -1,15 +1,9 @@
-import secrets
-from pathlib import Path
-
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.utils.text import slugify
 from tqdm import tqdm
 
 from generation import corpora
 from generation.management.asking import owner_named
 from generation.models import Corpus
-from training import corpus as packed
 from training.families import STEPS_PER_BEAT
 
 
@@ -27,8 +21,6 @@ class Command(BaseCommand):
         owner = owner_named(owner)
         if Corpus.objects.visible_to(owner).filter(name=name).exists():
             raise CommandError(f"There is a corpus named {name} already.")
-        folder = Path(settings.CORPUS_DIR) / f"{slugify(name) or 'corpus'}-{secrets.token_hex(4)}"
-        folder.parent.mkdir(parents=True, exist_ok=True)
         with tqdm(unit="file") as bar:
 
             def report(done, total, seconds_left):
@@ -36,10 +28,9 @@ class Command(BaseCommand):
                 bar.update(done - bar.n)
 
             try:
-                packed.build(source, folder, steps_per_beat, limit, report, name)
-            except packed.CorpusError as error:
+                corpus = corpora.build(owner, name, source, steps_per_beat, limit, report)
+            except corpora.CorpusError as error:
                 raise CommandError(str(error)) from error
-        corpus = corpora.register(owner, name, folder)
         split = corpus.card["split"]
         left_out = len(corpus.card["left_out"])
         self.stdout.write(
