@@ -16,7 +16,6 @@ from generation import corpora, freedoom
 from generation.models import Corpus, Job
 from study import opening
 from study.models import Condition, Scale, Study
-from training.corpus import build, open_corpus
 
 CLIP_SECONDS = 30
 TRAINING_SEED = 2022
@@ -70,9 +69,7 @@ def corpus(owner, source, report):
     known = Corpus.objects.filter(owner=owner, card__source=str(folder)).first()
     if known:
         return known
-    packed = settings.CORPUS_DIR / f"demo-{secrets.token_hex(4)}"
-    build(folder, packed, report=report, name=name)
-    return corpora.register(owner, name, packed)
+    return corpora.build(owner, name, folder, report=report)
 
 
 def training(owner, corpus, system, minutes):
@@ -91,8 +88,7 @@ def references(owner, corpus):
 
     Raises DemoError if the corpus has too few that can be played for as long as a clip is.
     """
-    pieces = open_corpus(corpus.path)
-    fit = [index for index in pieces.held_out() if not corpora.why_no_opening(pieces, index, CLIP_SECONDS)]
+    fit = corpora.held_out_with_opening(corpus, CLIP_SECONDS)
     if len(fit) < REAL_MUSIC.n_clips:
         raise DemoError(
             f"Of the pieces that were held out from training, only {len(fit)} have {CLIP_SECONDS} s with drums, bass "

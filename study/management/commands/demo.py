@@ -9,10 +9,10 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from generation import work
+from generation.corpora import CorpusError
 from generation.freedoom import FetchError
 from generation.models import LEASE, Job
 from study import demo, serving
-from training.corpus import CorpusError
 
 
 class Command(BaseCommand):
