@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from music.pianoroll import N_TRACKS
+from music.pianoroll import N_PITCHES, N_TRACKS
 from training import weights_file
 from training.families import STEPS_PER_BEAT, ConfigurationError, family_named
 
@@ -240,8 +240,11 @@ def checked_card(card):
     calibration = card.get("calibration", {})
     if not isinstance(calibration, dict) or set(calibration) - {"bias"}:
         raise CheckpointError("card.json: calibration may hold bias, and nothing else.")
-    if "bias" in calibration:
-        _check_numbers("calibration.bias", calibration["bias"], N_TRACKS, (-12, 12))
+    bias = calibration.get("bias", [[0.0] * N_PITCHES] * N_TRACKS)
+    if not isinstance(bias, list) or len(bias) != N_TRACKS:
+        raise CheckpointError(f"card.json: calibration.bias must hold {N_TRACKS} lists, one a track.")
+    for track in bias:
+        _check_numbers("calibration.bias", track, N_PITCHES, (-12, 12))
     return card | {"configuration": configuration, "calibration": calibration}
 
 

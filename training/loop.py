@@ -99,7 +99,9 @@ class Run:
         self.best_weights: dict | None = None
         self.best_calibration: dict = {}
         self.tested, self.chance = self._windows("test", self.configuration["test_windows"], TEST_SEED)
-        self.baselines = self._baselines()
+        known, _ = self._windows("train", BASELINE_WINDOWS, TEST_SEED)
+        self.calibration_windows, self.rates = known[:CALIBRATION_WINDOWS].copy(), known.mean(axis=(0, 1))
+        self.baselines = self.network.baselines(self.configuration, known, self.tested, self.chance)
         self._step, self._loss = self._compiled()
 
     def _compiled(self):
@@ -128,10 +130,6 @@ class Run:
         family = self.family
         drawn = windows.draw(self.corpus, pieces, n_windows, family.window_steps, rng, family.context_steps)
         return windows.sounding(drawn), rng.random(n_windows, np.float32)
-
-    def _baselines(self):
-        train, _ = self._windows("train", BASELINE_WINDOWS, TEST_SEED)
-        return self.network.baselines(self.configuration, train, self.tested, self.chance)
 
     def go(self, started):
         """Train epoch after epoch until the plan's bound, or until told to stop."""
@@ -188,8 +186,8 @@ class Run:
         """Make this epoch the best one so far, and its weights the checkpoint."""
         self.progress.best = entry
         self.best_weights = networks.weights(self.plan.family, self.configuration, self.model)
-        sounds, _ = self._windows("train", CALIBRATION_WINDOWS, TEST_SEED)
-        self.best_calibration = self.network.calibration(self.model, self.configuration, sounds)
+        known = self.calibration_windows, self.rates
+        self.best_calibration = self.network.calibration(self.model, self.configuration, *known)
         self.finish()
 
     def finish(self):

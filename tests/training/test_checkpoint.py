@@ -123,7 +123,8 @@ def test_half_precision_and_the_optimisers_state_do_no_harm(checkpoint_file):
         ({"steps_per_beat": 7}, "steps_per_beat is not 24, 12 or 4."),
         ({"statistics": None}, "card.json has no statistics of the corpus."),
         ({"statistics": {"tempo_bpm": 0}}, "statistics.tempo_bpm must be 1 numbers from 20 to 400."),
-        ({"calibration": {"bias": [99] * 5}}, "calibration.bias must be 5 numbers from -12 to 12."),
+        ({"calibration": {"bias": [0.0]}}, "calibration.bias must hold 5 lists, one a track."),
+        ({"calibration": {"bias": [[99] * 128] * 5}}, "calibration.bias must be 128 numbers from -12 to 12."),
     ],
 )
 def test_a_card_that_does_not_fit_is_refused(checkpoint_file, changes, sentence):

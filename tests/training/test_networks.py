@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from music.pianoroll import BASS, DRUMS, N_PITCHES, N_TRACKS
-from training import networks
+from training import networks, windows
 from training.networks import cnn, rnn
 
 
@@ -122,18 +122,30 @@ def test_the_cnns_loss_counts_hidden_tracks_only():
     assert weighted == pytest.approx((silence + 3 * sound) / sounding.size, rel=1e-4)
 
 
-def test_calibration_makes_as_many_cells_sound_as_really_do(corpus):
-    from training import windows
-
+def test_calibration_makes_each_pitch_sound_as_often_as_in_music(corpus):
     networks.set_up(3)
     model = networks.build("cnn", {"filters": 2})
-    sounds = windows.sounding(windows.draw(corpus, [0, 1], 32, 40, np.random.default_rng(0)))
+    sounds = windows.sounding(windows.draw(corpus, [0, 1], 64, 40, np.random.default_rng(0)))
+    rates = sounds.mean(axis=(0, 1))
 
-    bias = cnn.calibration(model, {}, sounds)["bias"]
+    bias = np.array(cnn.calibration(model, {}, sounds, rates)["bias"])
 
     planes = [tf.constant(part.transpose(0, 1, 3, 2), tf.float32) for part in (sounds[:, :20], sounds[:, 20:])]
-    logits = model(cnn._question(*planes, tf.ones((32, 5))))[..., DRUMS].numpy().astype(float)
-    assert (1 / (1 + np.exp(-logits - bias[DRUMS]))).mean() == pytest.approx(sounds[:, 20:, DRUMS].mean(), rel=1e-3)
+    logits = model(cnn._question(*planes, tf.ones((64, 5))))[..., DRUMS].numpy().astype(float)
+    expected = (1 / (1 + np.exp(-logits - bias[DRUMS]))).mean(axis=(0, 1))
+    assert expected.sum() == pytest.approx(rates[DRUMS].sum(), rel=0.01)
+    played = rates[DRUMS] > 0.01
+    assert expected[played] == pytest.approx(rates[DRUMS][played], rel=0.5)
+    assert expected[rates[DRUMS] == 0].max() < rates[DRUMS].max() / 20
+
+
+def test_a_drum_strikes_only_where_the_network_is_surest():
+    logits = np.full((1, 20, 128), -5.0, np.float32)
+    logits[0, :, 7] = [-3, -2, -1, -2, -3, -5, -5, -2, -2.5, -5] * 2
+
+    peaks = cnn._peaks(tf.constant(logits), 3).numpy()[0, :, 7]
+
+    assert np.flatnonzero(peaks > -5).tolist() == [2, 7, 12, 17]
 
 
 def margins(*rows):

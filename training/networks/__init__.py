@@ -7,7 +7,8 @@ is decided by it, so that a test loss is read on the same questions each time.
     build(configuration)                          -> keras.Model of standard layers, whose outputs are logits
     loss(model, configuration, sounds, chance)    -> scalar tensor; a window is the family's context and target
     baselines(configuration, train, test, chance) -> {"marginal", "hold"}: the loss of answers that know nothing
-    calibration(model, configuration, sounds)     -> dict for the card, what sampling needs besides the weights
+    calibration(model, configuration, sounds, rates) -> dict for the card, what sampling needs besides the weights;
+                                                     rates: float (track, pitch), how often each sounds in training
     sampler(model, card)                          -> Sampler
 """
 
@@ -71,11 +72,10 @@ def architecture(model):
     return keras.saving.serialize_keras_object(model)
 
 
-def fits(probability, rate):
-    """Return the number that, added to the logits of these probabilities, makes their mean this rate (by bisection)."""
-    logits = np.log(probability) - np.log1p(-probability)
+def level_for(logits, rate):
+    """Return the number that, added to these logits, makes the mean of their probabilities this rate (by bisection)."""
     low, high = -12.0, 12.0
-    for _ in range(40):
+    for _ in range(30):
         middle = (low + high) / 2
         mean = (1 / (1 + np.exp(-(logits + middle)))).mean()
         low, high = (middle, high) if mean < rate else (low, middle)

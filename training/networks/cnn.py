@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from music.pianoroll import BASS, DRUMS, GUITAR, N_PITCHES, N_TRACKS, PIANO, STRINGS
 from training.families import FAMILIES
-from training.networks import Sampler, fits
+from training.networks import Sampler, level_for
 
 BLOCK = FAMILIES["cnn"].context_steps
 CHAIN = (DRUMS, BASS, PIANO, GUITAR, STRINGS)  # rhythm and root first
@@ -25,7 +25,11 @@ DRUM_STROKES_PER_BEAT = 8  # nor does one drum strike faster than this
 HYSTERESIS = 1.0  # in logits: a note that sounds ends later than it would have begun
 HELD = 100.0  # in logits: more than any doubt
 DENSITY_MEMORY = 0.85  # of the density heard so far, what a block leaves of it
-MAX_CORRECTION = 3.0  # in logits
+DENSITY_GAIN = 3.0  # at 1 a track that is heard half as often as in the corpus is made about twice as likely
+MAX_CORRECTION = 4.0  # in logits
+MAX_BIAS = 12.0
+RARE = 0.02  # of a track's mean rate: below it a pitch is as good as never heard
+CALIBRATION_BATCH = 64
 SPARSE_START = -4.0  # log odds of a cell before training: few cells sound, and without it the first epochs learn that
 
 
@@ -100,20 +104,32 @@ def _loss_of(rate, block, hidden, weight):
     return float(_over_hidden(tf.constant(cells.mean(axis=(1, 3)), tf.float32), hidden))
 
 
-def calibration(model, configuration, sounds):
-    """Return what to add to the logits of each track so that on these windows as many cells sound as really do.
+def calibration(model, configuration, sounds, rates):
+    """Return what to add to the logits of each track and pitch so that on these windows they sound as often as in music.
 
-    The weighted loss overrates sounding cells on purpose; sampling needs to know by how much.
+    The weighted loss overrates sounding cells on purpose. And convolutions hardly know which pitch they are at: left
+    alone, basses drift into the treble and drums to strokes that no kit has.
     """
     context, block = _planes(sounds[:, :BLOCK]), _planes(sounds[:, BLOCK:])
-    bias = [0.0] * N_TRACKS
+    bias = np.zeros((N_TRACKS, N_PITCHES))
     for track in CHAIN:
         hidden = tf.constant(np.tile(PLACE[track] <= PLACE, (len(sounds), 1)), tf.float32)
         question = _question(context, block, hidden)
-        logits = np.concatenate([model(question[i : i + 64])[..., track].numpy() for i in range(0, len(sounds), 64)])
-        rate = float(tf.reduce_mean(block[..., track]))
-        bias[track] = float(fits(1 / (1 + np.exp(-logits.clip(-30, 30).astype(float))), rate))
-    return {"bias": bias}
+        answers = [
+            model(question[i : i + CALIBRATION_BATCH])[..., track] for i in range(0, len(sounds), CALIBRATION_BATCH)
+        ]
+        logits = np.concatenate([answer.numpy() for answer in answers]).clip(-30, 30).astype(float)
+        bias[track] = _pitch_bias(logits, rates[track])
+    return {"bias": bias.round(3).tolist()}
+
+
+def _pitch_bias(logits, rates):
+    """Return float (pitch,): what makes the mean probability of each pitch its rate; logits: (window, step, pitch)."""
+    at_level = logits + level_for(logits, rates.mean())
+    floor = RARE * rates.mean() + 1e-6
+    ratio = (rates + floor) / ((1 / (1 + np.exp(-at_level))).mean(axis=(0, 1)) + floor)
+    pitch_bias = np.clip(np.log(ratio), -MAX_CORRECTION, MAX_CORRECTION)
+    return np.clip(pitch_bias + level_for(logits + pitch_bias, rates.mean()), -MAX_BIAS, MAX_BIAS)
 
 
 def sampler(model, card):
@@ -124,7 +140,7 @@ def sampler(model, card):
     """
     spb = card["steps_per_beat"]
     warm_up = WARM_UP_BEATS * spb
-    bias = card.get("calibration", {}).get("bias", [0.0] * N_TRACKS)
+    bias = card.get("calibration", {}).get("bias", np.zeros((N_TRACKS, N_PITCHES)))
     shortest, gap = max(1, spb // MIN_NOTES_PER_BEAT), max(1, spb // DRUM_STROKES_PER_BEAT)
     generate = _compiled(model, bias, card["statistics"]["density"], shortest, gap)
 
@@ -152,15 +168,13 @@ def _compiled(model, bias, density, shortest, gap):
         heard = tf.repeat(density[None], n_clips, axis=0)  # (clip, track)
         blocks = tf.TensorArray(tf.float32, n_blocks, element_shape=context.shape)
         for number in tf.range(n_blocks):
-            lift = bias + _correction(heard, density)
+            lift = _correction(heard, density)[..., None] + bias  # (clip, track, pitch)
             block, hidden = tf.zeros_like(context), tf.ones_like(heard)
             new_ages = []
             for place, track in enumerate(CHAIN):
-                logits = (
-                    model(_question(context, block, hidden), training=False)[..., track] + lift[:, track, None, None]
-                )
+                logits = model(_question(context, block, hidden), training=False)[..., track] + lift[:, track, None]
                 if track == DRUMS:
-                    margin = logits / temperature - thresholds[:, number, :BLOCK]
+                    margin = _peaks(logits, gap) / temperature - thresholds[:, number, :BLOCK]
                     played, age = _struck(margin, ages[track], tf.constant(POLYPHONY[track]), tf.constant(float(gap)))
                 else:
                     margin = logits / temperature - thresholds[:, number, BLOCK + place - 1, None]
@@ -182,7 +196,17 @@ def _compiled(model, bias, density, shortest, gap):
 def _correction(heard, density):
     """Return what brings a clip back that has become denser or sparser than the corpus: (clip, track), in logits."""
     floor = 0.1 * density + 1e-3
-    return tf.clip_by_value(tf.math.log((density + floor) / (heard + floor)), -MAX_CORRECTION, MAX_CORRECTION)
+    lift = DENSITY_GAIN * tf.math.log((density + floor) / (heard + floor))
+    return tf.clip_by_value(lift, -MAX_CORRECTION, MAX_CORRECTION)
+
+
+def _peaks(logits, gap):
+    """Return the logits where they are the highest within the shortest gap between two strokes; HELD below elsewhere.
+
+    The network is sure of a stroke sooner than of its step; without this it would come early or late by chance.
+    """
+    highest = tf.nn.max_pool1d(logits, 2 * gap - 1, 1, "SAME")
+    return tf.where(logits >= highest, logits, -HELD)
 
 
 @tf.function

@@ -76,7 +76,7 @@ def _cross_entropy(target, answer):
     return -(target * np.log(answer + 1e-12)).sum(axis=-1).mean(axis=(0, 1))
 
 
-def calibration(model, configuration, sounds):
+def calibration(model, configuration, sounds, rates):
     return {}
 
 
