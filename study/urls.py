@@ -1,6 +1,6 @@
 from django.urls import path
 
-from study import participant, researcher
+from study import drafting, participant, researcher
 
 app_name = "study"
 urlpatterns = [
@@ -12,11 +12,11 @@ urlpatterns = [
     path("sound/<slug:address>/", participant.sound, name="sound"),
     path("", researcher.studies, name="home"),
     path("studies/", researcher.studies, name="studies"),
-    path("studies/new/", researcher.new_study, name="new_study"),
+    path("studies/new/", drafting.new_study, name="new_study"),
     path("studies/<slug:slug>/", researcher.study, name="study"),
-    path("studies/<slug:slug>/settings/", researcher.settings, name="settings"),
-    path("studies/<slug:slug>/remove/", researcher.remove, name="remove"),
-    path("studies/<slug:slug>/open/", researcher.open_study, name="open"),
+    path("studies/<slug:slug>/settings/", drafting.settings, name="settings"),
+    path("studies/<slug:slug>/remove/", drafting.remove, name="remove"),
+    path("studies/<slug:slug>/open/", drafting.open_study, name="open"),
     path("studies/<slug:slug>/opening/", researcher.opening_progress, name="opening"),
     path("studies/<slug:slug>/take-back/", researcher.take_back, name="take_back"),
     path("studies/<slug:slug>/close/", researcher.close, name="close"),
@@ -24,12 +24,12 @@ urlpatterns = [
     path("studies/<slug:slug>/results/", researcher.results, name="results"),
     path("studies/<slug:slug>/table.csv", researcher.table_csv, name="table_csv"),
     path("studies/<slug:slug>/ratings.csv", researcher.ratings_csv, name="ratings_csv"),
-    path("studies/<slug:slug>/conditions/", researcher.new_condition, name="new_condition"),
-    path("studies/<slug:slug>/conditions/<int:pk>/", researcher.condition, name="condition"),
-    path("studies/<slug:slug>/conditions/<int:pk>/clips/", researcher.clips, name="clips"),
-    path("studies/<slug:slug>/conditions/<int:pk>/move/", researcher.move_condition, name="move_condition"),
-    path("studies/<slug:slug>/conditions/<int:pk>/remove/", researcher.remove_condition, name="remove_condition"),
-    path("studies/<slug:slug>/clips/<int:pk>/", researcher.label, name="label"),
-    path("studies/<slug:slug>/clips/<int:pk>/move/", researcher.move_stimulus, name="move_stimulus"),
-    path("studies/<slug:slug>/clips/<int:pk>/remove/", researcher.remove_stimulus, name="remove_stimulus"),
+    path("studies/<slug:slug>/conditions/", drafting.new_condition, name="new_condition"),
+    path("studies/<slug:slug>/conditions/<int:pk>/", drafting.condition, name="condition"),
+    path("studies/<slug:slug>/conditions/<int:pk>/clips/", drafting.clips, name="clips"),
+    path("studies/<slug:slug>/conditions/<int:pk>/move/", drafting.move_condition, name="move_condition"),
+    path("studies/<slug:slug>/conditions/<int:pk>/remove/", drafting.remove_condition, name="remove_condition"),
+    path("studies/<slug:slug>/clips/<int:pk>/", drafting.label, name="label"),
+    path("studies/<slug:slug>/clips/<int:pk>/move/", drafting.move_stimulus, name="move_stimulus"),
+    path("studies/<slug:slug>/clips/<int:pk>/remove/", drafting.remove_stimulus, name="remove_stimulus"),
 ]

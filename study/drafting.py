@@ -1,0 +1,172 @@
+"""A draft, as its researcher changes it: settings, conditions, clips, and at last the wish to open it."""
+
+from contextlib import nullcontext
+from functools import wraps
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.db import transaction
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods, require_POST
+
+from study import opening, tasks
+from study.forms import ClipsForm, ConditionForm, LabelForm, StudyForm
+from study.models import Condition, Stimulus, Study
+
+reads_and_writes = require_http_methods(["GET", "HEAD", "POST"])
+
+
+def edits_draft(view):
+    """Hand the view a draft; refuse any other study. A POST has it locked, so that it cannot open meanwhile."""
+
+    @login_required
+    @wraps(view)
+    def edit(request, slug, **kwargs):
+        with transaction.atomic() if request.method == "POST" else nullcontext():
+            visible = Study.objects.visible_to(request.user)
+            locked = visible.select_for_update() if request.method == "POST" else visible
+            study = get_object_or_404(locked, slug=slug)
+            if not study.may_be_edited:
+                return render(request, "study/frozen.html", {"study": study}, status=409)
+            return view(request, study, **kwargs)
+
+    return edit
+
+
+def confirm(request, study, question, button):
+    return render(request, "study/confirm.html", {"study": study, "question": question, "button": button})
+
+
+@login_required
+@reads_and_writes
+def new_study(request):
+    form = StudyForm(request.POST or None, instance=Study(owner=request.user))
+    if form.is_valid():
+        return redirect("study:study", form.save().slug)
+    return render(request, "study/settings.html", {"form": form}, status=422 if form.is_bound else 200)
+
+
+@reads_and_writes
+@edits_draft
+def settings(request, study):
+    form = StudyForm(request.POST or None, instance=study)
+    if form.is_valid():
+        form.save()
+        return redirect("study:study", study.slug)
+    return render(request, "study/settings.html", {"form": form, "study": study}, status=422 if form.is_bound else 200)
+
+
+@reads_and_writes
+@edits_draft
+def remove(request, study):
+    if request.method != "POST":
+        return confirm(request, study, f"Remove the draft “{study}”? Its clips stay.", "Remove the draft")
+    study.delete()
+    messages.success(request, f"The draft “{study}” is gone.")
+    return redirect("study:studies")
+
+
+@require_POST
+@edits_draft
+def open_study(request, study):
+    try:
+        tasks.ask_to_open(study)
+    except opening.NotReadyError:
+        messages.error(request, "The study was not opened: something is missing.")
+    return redirect("study:study", study.slug)
+
+
+@require_POST
+@edits_draft
+def new_condition(request, study):
+    position = study.conditions.count() + 1
+    form = ConditionForm(request.POST, instance=Condition(study=study, position=position))
+    if form.is_valid():
+        return redirect("study:clips", study.slug, form.save().pk)
+    return render(request, "study/condition.html", {"study": study, "form": form}, status=422)
+
+
+@reads_and_writes
+@edits_draft
+def condition(request, study, pk):
+    condition = get_object_or_404(study.conditions, pk=pk)
+    old_name = condition.name
+    form = ConditionForm(request.POST or None, instance=condition)
+    if form.is_valid():
+        form.save().put_in_order(condition.stimuli.all(), old_name)
+        return redirect("study:study", study.slug)
+    return render(request, "study/condition.html", {"study": study, "form": form}, status=422 if form.is_bound else 200)
+
+
+@reads_and_writes
+@edits_draft
+def remove_condition(request, study, pk):
+    condition = get_object_or_404(study.conditions, pk=pk)
+    if request.method != "POST":
+        return confirm(request, study, f"Remove the condition “{condition}”? Its clips stay yours.", "Remove")
+    condition.delete()
+    return redirect("study:study", study.slug)
+
+
+@require_POST
+@edits_draft
+def move_condition(request, study, pk):
+    condition = get_object_or_404(study.conditions, pk=pk)
+    study.put_in_order(moved(study.conditions.all(), condition, request.POST.get("direction")))
+    return redirect("study:study", study.slug)
+
+
+@reads_and_writes
+@edits_draft
+def clips(request, study, pk):
+    """Choose a condition's clips from all that are ready."""
+    condition = get_object_or_404(study.conditions, pk=pk)
+    # Without a tick the form is empty, and the condition has no clips.
+    chosen = request.POST if request.method == "POST" else None
+    form = ClipsForm(chosen, condition=condition, researcher=request.user)
+    if form.is_valid():
+        condition.choose(form.cleaned_data["clips"])
+        return redirect("study:study", study.slug)
+    context = {"study": study, "condition": condition, "form": form, "groups": list(form.groups())}
+    return render(request, "study/clips.html", context, status=422 if form.is_bound else 200)
+
+
+@reads_and_writes
+@edits_draft
+def label(request, study, pk):
+    stimulus = get_object_or_404(Stimulus.objects.filter(condition__study=study), pk=pk)
+    form = LabelForm(request.POST or None, instance=stimulus)
+    if form.is_valid():
+        form.save()
+        stimulus.condition.put_in_order(stimulus.condition.stimuli.all())
+        return redirect("study:study", study.slug)
+    context = {"study": study, "stimulus": stimulus, "form": form}
+    return render(request, "study/label.html", context, status=422 if form.is_bound else 200)
+
+
+@require_POST
+@edits_draft
+def move_stimulus(request, study, pk):
+    stimulus = get_object_or_404(Stimulus.objects.filter(condition__study=study), pk=pk)
+    siblings = stimulus.condition.stimuli.all()
+    stimulus.condition.put_in_order(moved(siblings, stimulus, request.POST.get("direction")))
+    return redirect("study:study", study.slug)
+
+
+@reads_and_writes
+@edits_draft
+def remove_stimulus(request, study, pk):
+    stimulus = get_object_or_404(Stimulus.objects.filter(condition__study=study), pk=pk)
+    if request.method != "POST":
+        return confirm(request, study, f"Remove “{stimulus}” from the study? The clip stays yours.", "Remove")
+    stimulus.delete()
+    stimulus.condition.put_in_order(stimulus.condition.stimuli.all())
+    return redirect("study:study", study.slug)
+
+
+def moved(siblings, one, direction):
+    """Return the siblings in their order, with one of them a place further up or down."""
+    order = list(siblings)
+    place = order.index(one)
+    order.insert(max(place + (1 if direction == "down" else -1), 0), order.pop(place))
+    return order
