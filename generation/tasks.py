@@ -1,23 +1,32 @@
 """What the queue delivers. A delivery may come twice or late: claiming a job makes both harmless."""
 
+from datetime import timedelta
+
 from django.utils import timezone
 from django_tasks import task
 
 from generation import work
 from generation.models import LEASE, Job
 
+SOON_AFTER = timedelta(seconds=1)
+
 
 @task()
 def run_job(job_id):
     Job.objects.sweep()
     if look_after.get_backend().supports_defer:
-        look_after.using(run_after=timezone.now() + LEASE).enqueue(job_id)
+        _come_back(job_id, timezone.now() + LEASE)
     work.run(job_id)
 
 
 @task(priority=10)
 def look_after(job_id):
-    """Come back as long as the job runs: whichever worker lives then finds out that this one died."""
+    """Come back whenever the lease would have run out: whichever worker lives then finds out that this one died."""
     Job.objects.sweep()
-    if Job.objects.filter(pk=job_id, state=Job.State.RUNNING).exists():
-        look_after.using(run_after=timezone.now() + LEASE).enqueue(job_id)
+    running = Job.objects.filter(pk=job_id, state=Job.State.RUNNING).first()
+    if running is not None:
+        _come_back(job_id, running.lease_until)
+
+
+def _come_back(job_id, when):
+    look_after.using(run_after=when + SOON_AFTER).enqueue(job_id)
