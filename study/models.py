@@ -9,6 +9,7 @@ import re
 import secrets
 
 from django.conf import settings
+from django.core.cache import cache
 from django.db import models, transaction
 from django.db.models import F, Func, Max, OuterRef, Q
 from django.utils import timezone
@@ -20,6 +21,9 @@ from study import ordering
 DROPPED_OUT_AFTER = datetime.timedelta(hours=3)
 # The page's own count of what was heard comes in steps of the player's clock (four a second in some browsers).
 HEARD_TOLERANCE_SECONDS = 0.25
+
+
+SCALES_KEPT_SECONDS = 3600
 
 
 class NotOpenError(Exception):
@@ -144,6 +148,10 @@ class Study(models.Model):
     def needed_seconds(self):
         """How much of a clip is heard before it is rated: never more than there is."""
         return min(self.min_heard_seconds, self.length_seconds)
+
+    def asked(self):
+        """The scales, from this process' memory: once a study is open nothing about them changes."""
+        return cache.get_or_set(f"scales-{self.pk}-{self.seed}", lambda: list(self.scales.all()), SCALES_KEPT_SECONDS)
 
     def admit(self, admission=None):
         """Return a new session with its whole order drawn.
@@ -295,6 +303,11 @@ class SessionQuerySet(models.QuerySet):
         alive = Trial.objects.filter(Q(shown_at__gte=limit) | Q(rated_at__gte=limit), session=OuterRef("pk"))
         waiting = self.filter(finished_at=None, is_replaced=False, started_at__lt=limit)
         return waiting.filter(~models.Exists(alive))
+
+    def on_the_way(self):
+        """With what a participant's requests need of session and study, and no more: they come by the thousand."""
+        study = ("seed", "public_title", "thanks", "comments", "min_heard_seconds", "length_seconds")
+        return self.select_related("study").only("code", "n_trials", "study_id", *(f"study__{name}" for name in study))
 
 
 class Session(models.Model):

@@ -102,7 +102,7 @@ def step(request, code):
 
 
 def _session(code):
-    return get_object_or_404(Session.objects.select_related("study"), code=code)
+    return get_object_or_404(Session.objects.on_the_way(), code=code)
 
 
 def _step(request, session, notice="", status=200):
@@ -130,8 +130,8 @@ def _trial(request, trials, answer=None, notice="", problem="", status=200):
 
 
 def _scales(trial):
-    scales = trial.session.study.scales.all()
-    return list(scales if trial.scale_id is None else scales.filter(pk=trial.scale_id))
+    scales = trial.session.study.asked()
+    return scales if trial.scale_id is None else [scale for scale in scales if scale.pk == trial.scale_id]
 
 
 def _question(scale, answer):

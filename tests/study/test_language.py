@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from django.core.cache import cache
 from django.utils import translation
 
 ROOT = Path(__file__).parents[2]
@@ -69,11 +70,13 @@ def pseudo(monkeypatch):
         asked.add((one, 0 if number == 1 else 1))
         return f"⟦{one if number == 1 else many}⟧"
 
+    cache.clear()  # of texts that are the same on every page
     translation.gettext("Begin")  # fills in what is replaced next
     translation.ngettext("", "", 1)
     monkeypatch.setattr(translation._trans, "gettext", single)
     monkeypatch.setattr(translation._trans, "ngettext", plural)
-    return asked
+    yield asked
+    cache.clear()
 
 
 class Words(HTMLParser):

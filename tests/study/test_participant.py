@@ -586,7 +586,7 @@ def test_a_cycle_takes_few_queries_however_long_the_study(make_study, listener_o
     listener = listener_of(make_study({"A": n_clips + 2}))
     listener.begin()
 
-    with django_assert_num_queries(3):  # session and study, this trial and the next, scales
+    with django_assert_num_queries(2):  # session and study; this trial and the next
         listener.go_on()
-    with django_assert_num_queries(7):  # session, trials, scales; begin, claim, ratings, commit
+    with django_assert_num_queries(6):  # the same two; begin, claim, ratings, commit
         listener.rate(follow=False, overall="5")
