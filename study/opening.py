@@ -4,6 +4,7 @@ Participants must be able to tell clips apart by their sound alone. So all sound
 one length, one loudness, one encoder, one size, each under a random name.
 """
 
+import datetime
 import io
 from itertools import pairwise
 
@@ -18,6 +19,8 @@ FEWEST_CLIPS = 2
 LENGTH_TOLERANCE_SECONDS = 0.05  # what audio.fit_length may pad with silence
 LOUDNESS_TOLERANCE_LU = 0.3
 HIGHEST_PEAK_DBTP = -1.0
+# A sound of a minute takes seconds to make, even on a busy machine: a worker that was silent for so long is dead.
+PATIENCE = datetime.timedelta(seconds=60)
 # An mp3 begins with some milliseconds of silence, which moves the loudness of a sound of few seconds by some tenths.
 ENCODINGS = 3
 
@@ -98,8 +101,9 @@ def open_study(study):
     names = []
     try:
         for stimulus in study.stimuli():
-            names.append(_store(stimulus, sound_of(stimulus, study)))
-            _live_on(study)
+            mp3 = sound_of(stimulus, study)
+            names.append(_store(mp3))
+            _play(stimulus, names[-1], study)
         _refuse_unequal(study)
         _open(study)
     except BaseException as error:
@@ -144,21 +148,32 @@ def _claim(study):
     _discard(study.stimuli().exclude(sound="").values_list("sound", flat=True))  # of a worker that was killed
 
 
-def _live_on(study):
-    now = timezone.now()
-    if not _ours(study).update(opening_at=now):
-        raise NoLongerOpeningError
-    study.opening_at = now
+def is_stalled(study):
+    """Whether nobody opens it any more: its worker was killed, or the queue has not delivered it yet."""
+    return study.is_opening and study.opening_at < timezone.now() - _patience(study)
+
+
+def _patience(study):
+    return max(PATIENCE, datetime.timedelta(seconds=2 * study.length_seconds))
 
 
 def _ours(study):
     return Study.objects.filter(pk=study.pk, state=Study.State.DRAFT, opening_at=study.opening_at)
 
 
-def _store(stimulus, mp3):
-    stimulus.sound.save(f"{new_code()}.mp3", ContentFile(mp3), save=False)
-    stimulus.save(update_fields=["sound"])
-    return stimulus.sound.name
+def _store(mp3):
+    field = Stimulus._meta.get_field("sound")
+    return field.storage.save(field.generate_filename(None, f"{new_code()}.mp3"), ContentFile(mp3))
+
+
+def _play(stimulus, name, study):
+    """Have the study play this file, and show that its worker lives; a worker that was given up for dead cannot."""
+    now = timezone.now()
+    with transaction.atomic():
+        if not _ours(study).update(opening_at=now):
+            raise NoLongerOpeningError
+        Stimulus.objects.filter(pk=stimulus.pk).update(sound=name)
+    study.opening_at = now
 
 
 def _refuse_unequal(study):

@@ -59,7 +59,8 @@ def _counts(study):
 
 
 def _opening_counts(study):
-    return {"n_ready": study.stimuli().exclude(sound="").count(), "n_clips": study.stimuli().count()}
+    counts = {"n_ready": study.stimuli().exclude(sound="").count(), "n_clips": study.stimuli().count()}
+    return {**counts, "is_stalled": opening.is_stalled(study)}
 
 
 @login_required
@@ -84,6 +85,16 @@ def opening_progress(request, slug):
 def _look_again():
     """Have the browser load the whole page anew: it shows a state that is over."""
     return HttpResponse(headers={"HX-Refresh": "true"})
+
+
+@login_required
+@require_POST
+def open_again(request, slug):
+    """Ask once more for an opening that shows no sign of life; one that goes on is left alone."""
+    study = study_of(request, slug)
+    if opening.is_stalled(study):
+        tasks.ask_again(study)
+    return redirect("study:study", study.slug)
 
 
 @login_required

@@ -17,9 +17,26 @@ def ask_to_open(study):
     """Freeze the draft and have the worker open it. Raises NotReadyError if something is missing."""
     if problems := opening.check(study):
         raise opening.NotReadyError(" ".join(problems))
-    study.opening_at, study.problem = timezone.now(), ""
-    study.save(update_fields=["opening_at", "problem"])
-    transaction.on_commit(lambda: open_study.enqueue(study.pk, study.opening_at.isoformat()))
+    ask_again(study)
+    transaction.on_commit(lambda: _look_later(study.pk))
+
+
+def ask_again(study):
+    """Have the worker open it, from now on. False if it has changed hands meanwhile: opened, taken back, asked for."""
+    now = timezone.now()
+    as_found = Study.objects.filter(pk=study.pk, state=Study.State.DRAFT, opening_at=study.opening_at)
+    with transaction.atomic():
+        was_first = as_found.update(opening_at=now, problem="")
+        if was_first:
+            study.opening_at, study.problem = now, ""
+            transaction.on_commit(lambda: open_study.enqueue(study.pk, now.isoformat()))
+    return bool(was_first)
+
+
+def sweep():
+    """Ask again for every study that a dead worker left half opened. Returns how many those were."""
+    opening_now = Study.objects.filter(state=Study.State.DRAFT).exclude(opening_at=None)
+    return sum(ask_again(study) for study in opening_now if opening.is_stalled(study))
 
 
 def take_back(study):
@@ -38,3 +55,16 @@ def open_study(study_id, asked_at):
         opening.open_study(study)
     except (opening.NotReadyError, opening.NoLongerOpeningError) as error:
         log.info("study %s was not opened: %s", study.slug, error)
+
+
+def _look_later(study_id):
+    if look_after.get_backend().supports_defer:
+        look_after.using(run_after=timezone.now() + opening.PATIENCE).enqueue(study_id)
+
+
+@task(priority=60)
+def look_after(study_id):
+    """Come back as long as the study is being opened: whichever worker lives then finds out that this one died."""
+    sweep()
+    if Study.objects.filter(pk=study_id, state=Study.State.DRAFT).exclude(opening_at=None).exists():
+        _look_later(study_id)

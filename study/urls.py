@@ -18,6 +18,7 @@ urlpatterns = [
     path("studies/<slug:slug>/remove/", drafting.remove, name="remove"),
     path("studies/<slug:slug>/open/", drafting.open_study, name="open"),
     path("studies/<slug:slug>/opening/", researcher.opening_progress, name="opening"),
+    path("studies/<slug:slug>/open-again/", researcher.open_again, name="open_again"),
     path("studies/<slug:slug>/take-back/", researcher.take_back, name="take_back"),
     path("studies/<slug:slug>/close/", researcher.close, name="close"),
     path("studies/<slug:slug>/progress/", researcher.progress, name="progress"),

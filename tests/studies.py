@@ -90,3 +90,10 @@ def _rate(session, scale, stimuli, lines):
 
 def store(stimulus, content=b"half a sound"):
     stimulus.sound.save("half.mp3", ContentFile(content))
+
+
+def silent_for(study, seconds):
+    """Have the study's opening show its last sign of life so long ago."""
+    study.opening_at = timezone.now() - datetime.timedelta(seconds=seconds)
+    study.save(update_fields=["opening_at"])
+    return study.opening_at

@@ -1,13 +1,17 @@
 """Opening makes sounds that differ in their sound alone, or leaves the draft as it was and says why."""
 
 import io
+from datetime import timedelta
 
 import pytest
+from django.core.management import call_command
+from django.utils import timezone
+from django_tasks_db.models import DBTaskResult
 
 from music import audio, loudness
 from study import opening, tasks
 from study.models import Scale, Study
-from tests.studies import clip_row, store
+from tests.studies import clip_row, silent_for, store
 
 pytestmark = pytest.mark.django_db
 
@@ -247,6 +251,108 @@ def test_a_study_taken_back_while_its_sounds_are_made_stays_a_draft(draft, tmp_p
     assert len(made) == 2
     assert remains_a_draft(draft, tmp_path)
     assert draft.problem == ""
+
+
+def deliver():
+    """Do what is in the queue now, as a worker that was just started."""
+    call_command("db_worker", batch=True, startup_delay=False, verbosity=0)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_study_that_a_killed_worker_left_is_opened_by_the_next(draft, tmp_path):
+    tasks.ask_to_open(draft)
+    DBTaskResult.objects.update(status="RUNNING")  # the queue never delivers it again
+    store(draft.stimuli().first())
+    silent_for(draft, 61)
+
+    swept = tasks.sweep()
+    deliver()
+
+    draft.refresh_from_db()
+    assert (swept, draft.state, draft.opening_at, len(files(tmp_path))) == (1, "open", None, 3)
+    assert "half.mp3" not in files(tmp_path)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_finds_the_study_by_itself(draft):
+    tasks.ask_to_open(draft)
+    delivery, look_after = DBTaskResult.objects.order_by("run_after")[::-1]
+    assert look_after.run_after - draft.opening_at < timedelta(seconds=61)
+    DBTaskResult.objects.filter(pk=delivery.pk).update(status="RUNNING")
+    DBTaskResult.objects.filter(pk=look_after.pk).update(run_after=timezone.now())
+    silent_for(draft, 61)
+
+    deliver()
+
+    draft.refresh_from_db()
+    assert draft.is_open
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_is_looked_after_until_it_is_open_and_no_longer(draft):
+    tasks.ask_to_open(draft)
+    n_asked = DBTaskResult.objects.count()
+    tasks.look_after.call(draft.pk)
+    assert DBTaskResult.objects.count() == n_asked + 1
+
+    opening.open_study(draft)
+    tasks.look_after.call(draft.pk)
+
+    assert DBTaskResult.objects.count() == n_asked + 1
+
+
+@pytest.mark.parametrize(("length", "silence", "swept"), [(2, 59, 0), (2, 61, 1), (120, 200, 0), (120, 241, 1)])
+def test_a_worker_is_given_time_to_make_a_sound(draft, length, silence, swept):
+    Study.objects.update(length_seconds=length)
+    tasks.ask_again(draft)
+    silent_for(draft, silence)
+
+    assert tasks.sweep() == swept
+
+
+def test_neither_a_draft_nor_an_open_study_is_swept(draft, paper_study):
+    assert tasks.sweep() == 0
+    assert draft.may_be_edited
+
+
+def test_two_sweeps_at_once_ask_once(draft):
+    tasks.ask_again(draft)
+    silent_for(draft, 61)
+    found_by_both = Study.objects.get()
+
+    assert (tasks.sweep(), tasks.ask_again(found_by_both)) == (1, False)
+
+
+def test_the_command_sweeps_studies_too(draft, capsys):
+    tasks.ask_again(draft)
+    silent_for(draft, 61)
+
+    call_command("sweep")
+
+    assert capsys.readouterr().out == "Put back into the queue: 1.\n"
+
+
+def test_a_worker_that_was_given_up_for_dead_disturbs_nobody(draft, tmp_path, monkeypatch):
+    """It wakes up while another worker makes the same sounds."""
+    made = []
+
+    def sound_of(stimulus, study):
+        made.append(stimulus)
+        if len(made) == 2:
+            silent_for(Study.objects.get(), 61)
+            tasks.sweep()
+            opening.open_study(Study.objects.get())
+        return b"a sound"
+
+    monkeypatch.setattr(opening, "sound_of", sound_of)
+    tasks.ask_to_open(draft)
+
+    tasks.open_study.call(draft.pk, draft.opening_at.isoformat())
+
+    draft.refresh_from_db()
+    assert (draft.state, len(made)) == ("open", 5)
+    assert files(tmp_path) == sorted(stimulus.sound.name.removeprefix("sounds/") for stimulus in draft.stimuli())
+    assert sounds(draft) == [b"a sound"] * 3
 
 
 def test_a_refusal_by_the_worker_is_kept_for_the_page(draft, tmp_path):

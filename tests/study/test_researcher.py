@@ -12,7 +12,7 @@ from django.urls import get_resolver, reverse
 from generation.models import Clip
 from study import opening, tasks
 from study.models import Condition, Scale, Session, Stimulus, Study, Trial
-from tests.studies import clip_row
+from tests.studies import clip_row, silent_for
 
 pytestmark = pytest.mark.django_db
 
@@ -41,6 +41,7 @@ PAGES = {
     "remove": {"GET", "POST"},
     "open": {"POST"},
     "opening": {"GET"},
+    "open_again": {"POST"},
     "take_back": {"POST"},
     "close": {"GET", "POST"},
     "progress": {"GET"},
@@ -519,6 +520,29 @@ def test_a_study_can_be_taken_back_while_it_waits(client, draft):
 
     draft.refresh_from_db()
     assert draft.may_be_edited
+
+
+def test_an_opening_without_a_sign_of_life_can_be_asked_for_again(client, draft):
+    tasks.ask_to_open(draft)
+    asked_at = silent_for(draft, 61)
+    assert "No sign of life for 1 minute" in text(client.get(address("opening", draft)))
+
+    client.post(address("open_again", draft))
+
+    draft.refresh_from_db()
+    assert draft.is_opening
+    assert draft.opening_at > asked_at
+    assert "Ask again" not in text(client.get(address("study", draft)))
+
+
+def test_an_opening_that_goes_on_is_not_asked_for_again(client, draft):
+    tasks.ask_to_open(draft)
+    asked_at = silent_for(draft, 50)
+
+    client.post(address("open_again", draft))
+
+    draft.refresh_from_db()
+    assert draft.opening_at == asked_at
 
 
 def test_a_problem_of_the_worker_is_shown(client, draft):

@@ -4,10 +4,11 @@ from django.core.management.base import BaseCommand
 from django.db import close_old_connections
 
 from generation.models import Job
+from study import tasks
 
 
 class Command(BaseCommand):
-    help = "Put jobs back into the queue that a dead worker left behind. Workers do so themselves; this is for a timer."
+    help = "Put back into the queue what a dead worker left behind. Workers do so themselves; this is for a timer."
 
     def add_arguments(self, parser):
         parser.add_argument("--every", type=float, metavar="SECONDS", help="go on doing so")
@@ -20,6 +21,6 @@ class Command(BaseCommand):
             self._sweep()
 
     def _sweep(self):
-        n_jobs = Job.objects.sweep()
-        if n_jobs:
-            self.stdout.write(f"Put back into the queue: {n_jobs}.")
+        n_left = Job.objects.sweep() + tasks.sweep()
+        if n_left:
+            self.stdout.write(f"Put back into the queue: {n_left}.")
