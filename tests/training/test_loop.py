@@ -34,6 +34,22 @@ def test_the_same_seed_trains_the_same_network_and_another_seed_another(corpus, 
     assert cards[0]["history"][0]["train_loss"] != cards[2]["history"][0]["train_loss"]
 
 
+def test_no_epoch_repeats_the_windows_of_another(corpus, out, monkeypatch):
+    seen = []
+    drawn = loop.Run._drawn
+
+    def remember(run, *arguments):
+        sounds, chance = drawn(run, *arguments)
+        seen.append(chance.tobytes())
+        return sounds, chance
+
+    monkeypatch.setattr(loop.Run, "_drawn", remember)
+
+    loop.train(plan(epochs=3), corpus, out)
+
+    assert len(set(seen)) == len(seen) == 2 + 3 * 10  # what is tested on, what rates are counted on, and the steps
+
+
 def test_a_resumed_run_ends_where_an_unbroken_one_does(corpus, tmp_path):
     unbroken = loop.train(plan(epochs=4), corpus, tmp_path / "unbroken.keras")
 

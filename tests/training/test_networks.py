@@ -13,8 +13,9 @@ from training.networks import cnn, rnn
 def small_rnn():
     networks.set_up(3)
     model = networks.build("rnn", {"units": 12, "rest": True})
-    for variable in model.weights:  # as loud as a trained one, so that the state matters
-        variable.assign(variable * 4)
+    rng = np.random.default_rng(1)
+    for variable in model.weights:  # as loud as a trained one, so that every gate matters
+        variable.assign(rng.normal(0, 0.7, variable.shape))
     return model
 
 
@@ -146,6 +147,24 @@ def test_a_drum_strikes_only_where_the_network_is_surest():
     peaks = cnn._peaks(tf.constant(logits), 3).numpy()[0, :, 7]
 
     assert np.flatnonzero(peaks > -5).tolist() == [2, 7, 12, 17]
+
+
+def test_sampling_decides_the_tracks_one_after_the_other_and_shows_each_to_the_next():
+    """A stand-in for the network plays, on every track, pitch 60 and one more for each track that it sees decided."""
+
+    def counting(question, training):
+        n_decided = 5 - tf.reduce_sum(question[:, 0, 0, 10:], axis=-1)
+        n_seen = tf.reduce_sum(question[:, 1, :, 5:10], axis=(1, 2))  # each decided track sounds one pitch
+        tf.debugging.assert_equal(n_seen, n_decided)
+        row = 100 * tf.one_hot(tf.cast(60 + n_decided, tf.int32), 128) - 50
+        return tf.tile(row[:, None, :, None], (1, 20, 1, 5))
+
+    generate = cnn._compiled(counting, np.zeros((5, 128)), [1.0] * 5, shortest=1, gap=1)
+
+    block = generate(np.zeros((1, 1, 24, 128), np.float32), 1.0).numpy()[0, 0]
+
+    assert [int(block[1, :, track].argmax()) for track in cnn.CHAIN] == [60, 61, 62, 63, 64]
+    assert block[1].sum(axis=0).tolist() == [1] * 5
 
 
 def margins(*rows):

@@ -14,6 +14,7 @@ is decided by it, so that a test loss is read on the same questions each time.
 
 import os
 from collections.abc import Callable
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 
@@ -21,11 +22,28 @@ from importlib import import_module
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
-import keras
 import numpy as np
-import tensorflow as tf
 
 from training.families import family_named
+
+
+@contextmanager
+def _without_chatter():
+    """TensorFlow's C++ side greets on stderr before it has read its log level: five lines that no one can act upon."""
+    stderr = os.dup(2)
+    silence = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(silence, 2)
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+        os.close(silence)
+
+
+with _without_chatter():
+    import keras
+    import tensorflow as tf
 
 
 @dataclass(frozen=True)
