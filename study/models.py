@@ -132,10 +132,11 @@ class Study(models.Model):
     def stimuli(self):
         return Stimulus.objects.filter(condition__study=self).select_related("condition", "clip")
 
-    def put_in_order(self, conditions):
-        for position, condition in enumerate(conditions, start=1):
-            condition.position = position
-        Condition.objects.bulk_update(conditions, ["position"])
+    def put_in_order(self, members):
+        """Store this order of all the study's conditions, or of all its scales."""
+        for position, member in enumerate(members, start=1):
+            member.position = position
+        type(members[0]).objects.bulk_update(members, ["position"])
 
     def close(self):
         """Take in nobody new; who is inside may finish. A study that is not open stays as it is."""
@@ -192,11 +193,6 @@ class Study(models.Model):
         dropped_out.is_replaced = True
         dropped_out.save(update_fields=["is_replaced"])
         return dropped_out.number
-
-    @property
-    def trials_per_session(self):
-        plan = self.plan()
-        return len(plan.scales) * ((plan.n_clips or len(plan.conditions)) + plan.n_repeats)
 
     def plan(self):
         """Return the design that orders are drawn from: the study's clips with their conditions, and its wishes."""

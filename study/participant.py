@@ -4,7 +4,6 @@ GET only reads. What must last is a POST of its own, and each may come twice: th
 """
 
 import logging
-import math
 from functools import wraps
 
 from django.conf import settings
@@ -16,12 +15,12 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from generation import ranges
+from study import duration
 from study.answers import AnswerForm, ConsentForm, report
 from study.models import NotHeardEnoughError, NotOpenError, Session, Study, Trial, new_code
 
 logger = logging.getLogger(__name__)
 
-ANSWER_SECONDS = 8  # to decide and go on, for the welcome page's guess of how long all takes
 TO_BE_FOUND = (Study.State.OPEN, Study.State.CLOSED)
 RETURN_COOKIE = "earmark-session"
 RETURN_COOKIE_SECONDS = 30 * 24 * 3600
@@ -57,14 +56,14 @@ def _session_of_this_browser(request, study):
 
 
 def _welcome(request, study, begun=None, problem="", status=200):
-    n_trials = study.trials_per_session
+    session = duration.of(study)
     context = {
         "study": study,
         "begun": begun,
         "problem": problem,
         "admission": new_code(),
-        "n_trials": n_trials,
-        "minutes": math.ceil(n_trials * (study.length_seconds + ANSWER_SECONDS) / 60),
+        "n_trials": session.n_trials,
+        "minutes": session.longest_minutes,
     }
     return render(request, "participant/welcome.html", context, status=status)
 

@@ -3,6 +3,7 @@ import datetime
 import numpy as np
 import pytest
 
+from study import duration
 from study.models import DROPPED_OUT_AFTER, NotOpenError, Session, Trial
 
 pytestmark = pytest.mark.django_db
@@ -29,7 +30,7 @@ def test_the_whole_order_is_drawn_at_admission_and_can_be_drawn_again(make_study
 
     drawn = [(i, place.item, place.scale, place.is_repeat) for i, place in enumerate(session.drawn_order(), start=1)]
     assert order_of(session) == drawn
-    assert len(drawn) == session.n_trials == study.trials_per_session == 2 * (7 + 2)
+    assert len(drawn) == session.n_trials == duration.of(study).n_trials == 2 * (7 + 2)
 
 
 def test_participants_get_different_orders(make_study):
