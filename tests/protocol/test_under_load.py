@@ -1,0 +1,60 @@
+"""The short forms of what `make bench` measures: a server that is killed, writers that crowd, cycles that cost little."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def measured(module, *arguments):
+    # Its own data folder and settings, whatever the tests use.
+    env = {name: value for name, value in os.environ.items() if name not in ("EARMARK_DATA", "DJANGO_SETTINGS_MODULE")}
+    command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr[-2_000:]
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_a_killed_server_lost_nothing_that_it_acknowledged(database):
+    arguments = ["--postgres"] if database == "postgres" else []
+
+    found = measured("kills", "--runs", "1", "--submissions", "130", *arguments)
+
+    if "skipped" in found:
+        pytest.skip(found["skipped"])
+    nothing = {"failures": 0, "lost": 0, "changed": 0, "doubled": 0}
+    assert found == {"runs": 1, "kills": 1, "acknowledged": 130, "intact": 1, **nothing}
+
+
+def test_an_update_under_load_fails_nobody():
+    found = measured("kills", "--runs", "1", "--submissions", "130", "--gently")
+
+    assert (found["acknowledged"], found["failures"], found["lost"], found["doubled"]) == (130, 0, 0, 0)
+
+
+def test_a_backup_and_a_migration_disturb_nobody_and_the_copy_is_whole():
+    found = measured("backups")
+
+    nothing = {"failures": 0, "missing_in_copy": 0, "lost": 0, "changed": 0, "doubled": 0}
+    assert found == {"acknowledged": 260, "copied_while_rating": True, "intact": True, **nothing}
+
+
+def test_sixteen_writers_are_never_refused():
+    found = measured("writers", "--transactions", "20")
+
+    assert (found["transactions"], found["stored"], found["refused"]) == (320, 320, 0)
+
+
+def test_many_stored_ratings_cost_a_cycle_nothing():
+    empty = measured("cycles", "--seconds", "2")
+    full = measured("cycles", "--seconds", "2", "--ratings", "100000")
+
+    # Processor time, which other programs on the machine disturb less than the clock. A scan of 100,000 rows costs 10 ms.
+    assert full["cpu_ms_per_cycle"] < empty["cpu_ms_per_cycle"] + 4
+    assert min(empty["cycles"], full["cycles"]) > 20
