@@ -7,12 +7,13 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db import transaction
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from study import opening, tasks
-from study.forms import ClipsForm, ConditionForm, LabelForm, StudyForm
+from study import duration, opening, tasks
+from study.forms import ClipsForm, ConditionForm, LabelForm, ScaleForm, StudyForm, next_scale
 from study.models import Condition, Stimulus, Study
 
+reads = require_safe
 reads_and_writes = require_http_methods(["GET", "HEAD", "POST"])
 
 
@@ -43,7 +44,7 @@ def new_study(request):
     form = StudyForm(request.POST or None, instance=Study(owner=request.user))
     if form.is_valid():
         return redirect("study:study", form.save().slug)
-    return render(request, "study/settings.html", {"form": form}, status=422 if form.is_bound else 200)
+    return _settings(request, form)
 
 
 @reads_and_writes
@@ -53,7 +54,12 @@ def settings(request, study):
     if form.is_valid():
         form.save()
         return redirect("study:study", study.slug)
-    return render(request, "study/settings.html", {"form": form, "study": study}, status=422 if form.is_bound else 200)
+    return _settings(request, form, study)
+
+
+def _settings(request, form, study=None):
+    context = {"form": form, "study": study, "duration": duration.of(form.instance)}
+    return render(request, "study/settings.html", context, status=422 if form.is_bound else 200)
 
 
 @reads_and_writes
@@ -64,6 +70,62 @@ def remove(request, study):
     study.delete()
     messages.success(request, f"The draft “{study}” is gone.")
     return redirect("study:studies")
+
+
+@reads
+@edits_draft
+def estimate(request, study):
+    """How long a session would take with the settings that stand in the form."""
+    return _estimate(request, study)
+
+
+@login_required
+@reads
+def estimate_of_new(request):
+    return _estimate(request, Study())
+
+
+def _estimate(request, study):
+    StudyForm(request.GET, instance=study).full_clean()  # what cannot be read stays as it was
+    return render(request, "study/estimate.html", {"study": study, "duration": duration.of(study)})
+
+
+@reads_and_writes
+@edits_draft
+def new_scale(request, study):
+    form = ScaleForm(request.POST or None, instance=next_scale(study))
+    if form.is_valid():
+        form.save()
+        return redirect("study:study", study.slug)
+    return render(request, "study/scale.html", {"study": study, "form": form}, status=422 if form.is_bound else 200)
+
+
+@reads_and_writes
+@edits_draft
+def scale(request, study, pk):
+    form = ScaleForm(request.POST or None, instance=get_object_or_404(study.scales, pk=pk))
+    if form.is_valid():
+        form.save()
+        return redirect("study:study", study.slug)
+    return render(request, "study/scale.html", {"study": study, "form": form}, status=422 if form.is_bound else 200)
+
+
+@require_POST
+@edits_draft
+def move_scale(request, study, pk):
+    scale = get_object_or_404(study.scales, pk=pk)
+    study.put_in_order(moved(study.scales.all(), scale, request.POST.get("direction")))
+    return redirect("study:study", study.slug)
+
+
+@reads_and_writes
+@edits_draft
+def remove_scale(request, study, pk):
+    scale = get_object_or_404(study.scales, pk=pk)
+    if request.method != "POST":
+        return confirm(request, study, f"Remove the question “{scale.question}” ({scale})?", "Remove")
+    scale.delete()
+    return redirect("study:study", study.slug)
 
 
 @require_POST

@@ -3,43 +3,68 @@
 from itertools import groupby
 
 from django import forms
+from django.db import transaction
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from generation.models import Clip
+from study import opening
 from study.models import Condition, Scale, Stimulus, Study
 
-MOST_ANSWERS = 21  # buttons that a phone can show
-SHORTEST_SECONDS, LONGEST_SECONDS = 1, 600
+FEWEST_ANSWERS, MOST_ANSWERS = 2, 100
+LOWEST_ANSWER, HIGHEST_ANSWER = -100, 100
+MOST_CLIPS = 1000  # of one session: far beyond anybody's patience
+SHORTEST_SECONDS, LONGEST_SECONDS = 1, 300
 EMPTY_FOR_OURS = "Leave it empty for our own words: “%s”"
+# What is often asked, {name: (question, words at the highest)}; offered one after the other.
+OFTEN_ASKED = {
+    "overall": (Scale().question, Scale().high_label),
+    "harmony": (gettext_noop("How pleasing is the harmony?"), gettext_noop("very")),
+    "rhythm": (gettext_noop("How convincing is the rhythm?"), gettext_noop("very")),
+    "coherence": (gettext_noop("How coherent is this clip, from beginning to end?"), gettext_noop("very")),
+}
 
 
 class StudyForm(forms.ModelForm):
-    """A study's words and settings, and those of its first question."""
-
-    question = forms.CharField(max_length=200)
-    low = forms.IntegerField(label="Lowest answer", min_value=-100, max_value=100)
-    high = forms.IntegerField(label="Highest answer", min_value=-100, max_value=100)
-    low_label = forms.CharField(label="Words at the lowest", max_length=60, required=False)
-    high_label = forms.CharField(label="Words at the highest", max_length=60, required=False)
+    """A study's words and settings. A new study asks one question; its researcher may change it and add others."""
 
     GROUPS = (
-        ("For you", ("title", "target_sessions")),
+        ("For you", ("title", "target_sessions", "is_blind_to_researchers")),
         ("What participants read", ("public_title", "welcome", "consent", "thanks")),
-        ("What participants are asked", ("question", "low", "low_label", "high", "high_label")),
-        ("What participants hear", ("length_seconds", "min_heard_seconds")),
+        ("What participants hear", ("length_seconds", "min_heard_seconds", "clips_per_session", "n_repeats")),
+        ("In which order", ("order", "separate_conditions")),
+        ("What they are asked", ("separate_passes", "comments")),
+    )
+
+    n_repeats = forms.IntegerField(
+        label="Hidden repeats",
+        min_value=0,
+        max_value=MOST_CLIPS,
+        required=False,
+        help_text=(
+            "So many clips come once more at the end, unannounced: they show how steadily somebody rates. They count "
+            "in no average and are exported on their own."
+        ),
     )
 
     class Meta:
         model = Study
         fields = (
             *("title", "public_title", "welcome", "consent", "thanks"),
-            *("length_seconds", "min_heard_seconds", "target_sessions"),
+            *("length_seconds", "min_heard_seconds", "target_sessions", "clips_per_session", "n_repeats"),
+            *("order", "separate_conditions", "separate_passes", "comments", "is_blind_to_researchers"),
         )
         labels = {
             "public_title": "Title",
             "length_seconds": "Length of each clip, in seconds",
             "min_heard_seconds": "Seconds to hear before a clip can be rated",
             "target_sessions": "Participants wanted",
+            "clips_per_session": "Clips per session",
+            "order": "Order of the clips",
+            "separate_conditions": "Never one condition twice in a row",
+            "separate_passes": "Ask each question in a pass of its own",
+            "comments": "Ask for a comment on each clip",
+            "is_blind_to_researchers": "Hide which clip is which from us too, until the study closes",
         }
         help_texts = {
             "title": "Participants never see it.",
@@ -57,15 +82,31 @@ class StudyForm(forms.ModelForm):
             "thanks": EMPTY_FOR_OURS % _("You can close this page now."),
             "length_seconds": "Every clip is cut to it and fades out; one that is shorter cannot take part.",
             "target_sessions": "You may leave it empty.",
+            "clips_per_session": (
+                "Leave it empty to play them all. With fewer, each participant hears a part of them, dealt out so that "
+                "all clips are rated equally often, within one."
+            ),
+            "separate_conditions": (
+                "Leave it off where conditions have different numbers of clips: keeping them apart then moves some of "
+                "them to the beginning and the end of a session more often than others."
+            ),
+            "separate_passes": (
+                "Off, all questions stand on one screen. On, every clip is heard once for each question, in a fresh "
+                "order each time: it takes longer, but one answer does not colour the next."
+            ),
+            "comments": "Participants may leave it empty, and write as much as they like.",
+            "is_blind_to_researchers": (
+                "While it is open, the pages say “Clip A, Clip B, …”, and tables and downloads wait until it is closed."
+            ),
         }
-        widgets = {name: forms.Textarea(attrs={"rows": 3}) for name in ("welcome", "consent", "thanks")}
+        widgets = {
+            **{name: forms.Textarea(attrs={"rows": 3}) for name in ("welcome", "consent", "thanks")},
+            "order": forms.RadioSelect,
+        }
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        scale = self.instance.scales.first() if self.instance.pk else None
-        self.scale = scale or Scale()
-        for name in ("question", "low", "high", "low_label", "high_label"):
-            self.fields[name].initial = str(getattr(self.scale, name))
+        self.n_clips = self.instance.stimuli().count() if self.instance.pk else 0
         for name in ("length_seconds", "min_heard_seconds"):
             self.fields[name].widget.attrs["step"] = "any"
             self.initial[name] = f"{getattr(self.instance, name):g}"
@@ -87,23 +128,88 @@ class StudyForm(forms.ModelForm):
             raise forms.ValidationError("Choose one participant at least, or leave it empty.")
         return target
 
+    def clean_clips_per_session(self):
+        wanted = self.cleaned_data["clips_per_session"]
+        if wanted is None:
+            return None
+        if self.n_clips and wanted > self.n_clips:
+            raise forms.ValidationError(
+                f"There are only {self.n_clips} clips: choose fewer, or leave it empty for all."
+            )
+        if not opening.FEWEST_CLIPS <= wanted <= MOST_CLIPS:
+            raise forms.ValidationError(
+                f"Choose from {opening.FEWEST_CLIPS} to {MOST_CLIPS} clips, or leave it empty for all."
+            )
+        return wanted
+
+    def clean_n_repeats(self):
+        return self.cleaned_data["n_repeats"] or 0
+
     def clean(self):
         found = super().clean()
         heard, length = found.get("min_heard_seconds"), found.get("length_seconds")
         if heard is not None and length is not None and not 0 <= heard <= length:
             self.add_error("min_heard_seconds", f"Choose from 0 to {length:g}, the length of a clip.")
-        low, high = found.get("low"), found.get("high")
-        if low is not None and high is not None and not low < high < low + MOST_ANSWERS:
-            self.add_error("high", f"Choose from {low + 1} to {low + MOST_ANSWERS - 1}: that is up to 21 answers.")
+        repeats, n_heard = found.get("n_repeats"), found.get("clips_per_session") or self.n_clips
+        if repeats and n_heard and repeats > n_heard:
+            self.add_error("n_repeats", f"Choose from 0 to {n_heard}: a session has no more clips to repeat.")
+        if found.get("order") == Study.Order.LATIN_SQUARE and found.get("separate_conditions"):
+            sentence = "A Latin square settles what follows what: leave this off, or choose another order."
+            self.add_error("separate_conditions", sentence)
         return found
 
+    @transaction.atomic
     def save(self, commit=True):
+        is_new = self.instance.pk is None
         study = super().save(commit)
-        self.scale.study = study
-        for name in ("question", "low", "high", "low_label", "high_label"):
-            setattr(self.scale, name, self.cleaned_data[name])
-        self.scale.save()
+        if is_new:
+            study.scales.create(position=1)
         return study
+
+
+class ScaleForm(forms.ModelForm):
+    """One question, the answers to it, and its name in tables and files."""
+
+    name = forms.SlugField(
+        max_length=40,
+        help_text="In tables and files, such as “harmony”. Letters, digits and hyphens.",
+        error_messages={"invalid": "Use letters without accents, digits and hyphens only, such as “harmony-2”."},
+    )
+    low = forms.IntegerField(label="Lowest answer", min_value=LOWEST_ANSWER, max_value=HIGHEST_ANSWER)
+    high = forms.IntegerField(label="Highest answer", min_value=LOWEST_ANSWER, max_value=HIGHEST_ANSWER)
+
+    class Meta:
+        model = Scale
+        fields = ("question", "name", "low", "low_label", "high", "high_label")
+        labels = {"low_label": "Words at the lowest", "high_label": "Words at the highest"}
+        help_texts = {"question": "As participants read it beside the clip."}
+
+    def clean_name(self):
+        name = self.cleaned_data["name"].lower()
+        if self.instance.study.scales.filter(name__iexact=name).exclude(pk=self.instance.pk).exists():
+            raise forms.ValidationError(f"There is a question named “{name}” in this study already.")
+        return name
+
+    def clean(self):
+        found = super().clean()
+        low, high = found.get("low"), found.get("high")
+        if low is not None and high is not None and not FEWEST_ANSWERS <= high - low + 1 <= MOST_ANSWERS:
+            sentence = (
+                f"Choose from {low + FEWEST_ANSWERS - 1} to {low + MOST_ANSWERS - 1}: participants then have "
+                f"{FEWEST_ANSWERS} to {MOST_ANSWERS} answers to choose from."
+            )
+            self.add_error("high", sentence)
+        return found
+
+
+def next_scale(study):
+    """Return an unsaved scale to offer as the study's next: the first that is often asked and not in it yet."""
+    scales = list(study.scales.all())
+    free = OFTEN_ASKED.keys() - {scale.name for scale in scales}
+    name = next((name for name in OFTEN_ASKED if name in free), "")
+    question, high_label = OFTEN_ASKED.get(name, ("", ""))
+    position = scales[-1].position + 1 if scales else 1
+    return Scale(study=study, name=name, question=question, high_label=high_label, position=position)
 
 
 class ConditionForm(forms.ModelForm):

@@ -6,6 +6,7 @@ one length, one loudness, one encoder, one size, each under a random name.
 
 import datetime
 import io
+from collections import Counter
 from itertools import pairwise
 
 from django.core.files.base import ContentFile
@@ -13,6 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from music import audio, loudness
+from study import ordering
 from study.models import Stimulus, Study, new_code
 
 FEWEST_CLIPS = 2
@@ -83,10 +85,20 @@ def _different_renderers(stimuli):
 
 def _wishes(study):
     if not study.scales.exists():
-        yield "The study asks no question: add one in its settings."
-    n_clips = study.clips_per_session
-    if n_clips and n_clips > study.stimuli().count():
-        yield f"Each participant is to hear {n_clips} clips, more than there are."
+        yield "The study asks no question: add one."
+    plan = study.plan()
+    n_clips = len(plan.conditions)
+    if plan.n_clips and plan.n_clips > n_clips:
+        yield f"Each participant is to hear {plan.n_clips} clips, more than there are."
+    n_heard = min(plan.n_clips or n_clips, n_clips)
+    if plan.n_repeats > n_heard:
+        yield f"There are to be {plan.n_repeats} hidden repeats, but a session has only {n_heard} clips to repeat."
+    if plan.separate and not plan.n_clips and not ordering.is_separable(plan.conditions):
+        largest, _ = Counter(plan.conditions.values()).most_common(1)[0]
+        yield (
+            f"The condition “{study.conditions.get(pk=largest)}” has more than half of the clips, so it cannot but come "
+            "twice in a row: give it fewer, or allow that in the settings."
+        )
 
 
 def open_study(study):

@@ -7,16 +7,14 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.http import content_disposition_header
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_POST
 
-from study import export, opening, tables, tasks
-from study.drafting import confirm, reads_and_writes
+from study import duration, export, opening, tables, tasks
+from study.drafting import confirm, reads, reads_and_writes
 from study.forms import ConditionForm
 from study.models import Study
 
 ROWS_A_PAGE = 50
-
-reads = require_safe
 
 
 def study_of(request, slug):
@@ -46,10 +44,18 @@ def study(request, slug):
     study = study_of(request, slug)
     context = {"study": study, "link": request.build_absolute_uri(reverse("study:welcome", args=[study.slug]))}
     if study.state == Study.State.DRAFT:
-        conditions = study.conditions.prefetch_related("stimuli__clip")
-        context |= {"conditions": conditions, "form": ConditionForm(), "problems": opening.check(study)}
-        return render(request, "study/draft.html", {**context, **_opening_counts(study)})
+        return render(request, "study/draft.html", {**context, **_draft(study), **_opening_counts(study)})
     return render(request, "study/study.html", {**context, **_counts(study)})
+
+
+def _draft(study):
+    return {
+        "conditions": study.conditions.prefetch_related("stimuli__clip"),
+        "scales": study.scales.all(),
+        "duration": duration.of(study),
+        "problems": opening.check(study),
+        "form": ConditionForm(),
+    }
 
 
 def _counts(study):

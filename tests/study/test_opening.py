@@ -100,16 +100,27 @@ def test_each_thing_that_is_missing_has_its_sentence(make_draft, make_clip, ada)
     study.conditions.create(name="Again", position=4).choose([other.clip])
     study.stimuli().filter(condition__name="Again").update(label="CNN 2")
     Scale.objects.all().delete()
-    study.clips_per_session = 9
+    study.clips_per_session, study.n_repeats = 9, 7
 
     assert opening.check(study) == [
         "The condition “RNN” has no clips: choose some, or remove it.",
         "“Short 1” is 1.5 s long, shorter than the 2 s that this study plays of each clip.",
         "“CNN 2” (CNN) and “CNN 2” (Again) have the same label.",
         "“CNN 1” (CNN) and “CNN 2” (Again) have the same clip.",
-        "The study asks no question: add one in its settings.",
+        "The study asks no question: add one.",
         "Each participant is to hear 9 clips, more than there are.",
+        "There are to be 7 hidden repeats, but a session has only 4 clips to repeat.",
     ]
+
+
+def test_a_condition_with_most_of_the_clips_cannot_but_follow_itself(make_draft):
+    study = make_draft({"CNN": 3, "RNN": 1}, separate_conditions=True)
+
+    assert opening.check(study) == [
+        "The condition “CNN” has more than half of the clips, so it cannot but come twice in a row: give it fewer, or "
+        "allow that in the settings."
+    ]
+    assert opening.check(make_draft({"CNN": 2, "RNN": 1}, separate_conditions=True)) == []
 
 
 def test_one_clip_is_no_comparison(make_draft):

@@ -22,22 +22,34 @@ SETTINGS = {
     "welcome": "",
     "consent": "",
     "thanks": "",
-    "question": "How much do you like it?",
-    "low": "1",
-    "high": "10",
-    "low_label": "not at all",
-    "high_label": "very much",
     "length_seconds": "30",
     "min_heard_seconds": "10",
     "target_sessions": "",
+    "clips_per_session": "",
+    "n_repeats": "0",
+    "order": "shuffle",
+}
+QUESTION = {
+    "name": "harmony",
+    "question": "How pleasing is the harmony?",
+    "low": "1",
+    "high": "10",
+    "low_label": "not at all",
+    "high_label": "very",
 }
 # Each page with what it answers to; of those with `pk`, whose it is.
 PAGES = {
     "home": {"GET"},
     "studies": {"GET"},
     "new_study": {"GET", "POST"},
+    "estimate_of_new": {"GET"},
     "study": {"GET"},
     "settings": {"GET", "POST"},
+    "estimate": {"GET"},
+    "new_scale": {"GET", "POST"},
+    "scale": {"GET", "POST"},
+    "move_scale": {"POST"},
+    "remove_scale": {"GET", "POST"},
     "remove": {"GET", "POST"},
     "open": {"POST"},
     "opening": {"GET"},
@@ -57,9 +69,11 @@ PAGES = {
     "move_stimulus": {"POST"},
     "remove_stimulus": {"GET", "POST"},
 }
-OF_NOBODY = {"home", "studies", "new_study"}
+OF_NOBODY = {"home", "studies", "new_study", "estimate_of_new"}
+OF_A_SCALE = {"scale", "move_scale", "remove_scale"}
 OF_A_STIMULUS = {"label", "move_stimulus", "remove_stimulus"}
 OF_A_CONDITION = {"condition", "clips", "move_condition", "remove_condition"}
+OF_MEMBERS = OF_A_CONDITION | OF_A_STIMULUS | OF_A_SCALE
 OF_PARTICIPANTS = {"welcome", "step", "rate", "shown", "heard", "sound"}
 EVERY_REQUEST = [(name, method) for name, methods in PAGES.items() for method in sorted(methods)]
 
@@ -71,6 +85,8 @@ def address(name, study):
         return reverse(f"study:{name}", args=[study.slug, study.stimuli().first().pk])
     if name in OF_A_CONDITION:
         return reverse(f"study:{name}", args=[study.slug, study.conditions.first().pk])
+    if name in OF_A_SCALE:
+        return reverse(f"study:{name}", args=[study.slug, study.scales.first().pk])
     return reverse(f"study:{name}", args=[study.slug])
 
 
@@ -139,7 +155,7 @@ def test_looking_changes_nothing(client, draft, name):
     assert (draft.state, draft.opening_at, len(labels(draft)), Study.objects.count()) == ("draft", None, 3, 1)
 
 
-EDITS = ["settings", "remove", "open", "new_condition", *sorted(OF_A_CONDITION | OF_A_STIMULUS)]
+EDITS = ["settings", "remove", "open", "new_condition", "new_scale", *sorted(OF_MEMBERS)]
 
 
 @pytest.mark.parametrize("name", EDITS)
@@ -149,17 +165,19 @@ def test_only_a_draft_can_be_changed(client, draft, name, state):
         tasks.ask_to_open(draft)
     else:
         Study.objects.update(state=state)
-    before = Study.objects.values().get()
+    before = Study.objects.values().get(), Scale.objects.values().get()
 
-    response = client.post(address(name, draft), {**SETTINGS, "name": "Other", "label": "Other", "direction": "up"})
+    response = client.post(
+        address(name, draft), {**SETTINGS, **QUESTION, "name": "Other", "label": "Other", "direction": "up"}
+    )
 
     assert response.status_code == 409
     assert "This no longer changes" in response.content.decode()
-    assert Study.objects.values().get() == before
+    assert (Study.objects.values().get(), Scale.objects.values().get()) == before
     assert labels(draft) == [("CNN 1", "CNN 1"), ("CNN 2", "CNN 2"), ("Real 1", "Real")]
 
 
-@pytest.mark.parametrize("name", sorted(OF_A_CONDITION | OF_A_STIMULUS))
+@pytest.mark.parametrize("name", sorted(OF_MEMBERS))
 def test_what_belongs_to_another_study_is_not_found(client, draft, make_draft, name):
     other = make_draft({"RNN": 1}, title="Other")
 
@@ -167,6 +185,7 @@ def test_what_belongs_to_another_study_is_not_found(client, draft, make_draft, n
 
     assert response.status_code == 404
     assert labels(other) == [("RNN 1", "RNN 1")]
+    assert other.scales.count() == 1
 
 
 # The list
@@ -202,50 +221,96 @@ def test_the_list_takes_the_same_queries_however_long(client, ada, n_studies, dj
 # Making a study
 
 
-def test_a_new_study_begins_as_a_draft(client, ada):
+def test_a_new_study_begins_as_a_draft_with_one_question(client, ada):
     assert "1" in client.get("/studies/new/").content.decode()
 
-    response = client.post("/studies/new/", {**SETTINGS, "high": "7", "target_sessions": "40"})
+    response = client.post("/studies/new/", {**SETTINGS, "target_sessions": "40"})
 
     study = Study.objects.get()
     assert response.headers["Location"] == f"/studies/{study.slug}/"
     assert (study.owner, study.title, study.public_title, study.state) == (ada, "Pilot", "Music and you", "draft")
     assert (study.length_seconds, study.min_heard_seconds, study.target_sessions) == (30, 10, 40)
-    scale = study.scales.get()
-    assert (scale.name, scale.question, scale.low, scale.high) == ("overall", "How much do you like it?", 1, 7)
+    assert asked(study) == [("overall", "How much do you like this clip?", 1, 10, "not at all", "very much")]
+
+
+def asked(study):
+    return list(study.scales.values_list("name", "question", "low", "high", "low_label", "high_label"))
 
 
 def test_the_form_suggests_what_most_studies_want(client):
     page = client.get("/studies/new/").content.decode()
 
     found = {name: re.search(rf'name="{name}"[^>]* value="([^"]*)"|value="([^"]*)"[^>]* name="{name}"', page) for name in (
-        "public_title", "question", "low", "high", "length_seconds", "min_heard_seconds"
+        "public_title", "length_seconds", "min_heard_seconds", "n_repeats"
     )}  # fmt: skip
     assert {name: match[1] or match[2] for name, match in found.items()} == {
         "public_title": "Listening study",
-        "question": "How much do you like this clip?",
-        "low": "1",
-        "high": "10",
         "length_seconds": "30",
         "min_heard_seconds": "10",
+        "n_repeats": "0",
     }
+    assert re.findall(r'name="(\w+)"[^>]*? checked', page) == ["order"]
+    assert 'value="shuffle" required id="id_order_0" checked' in page
+
+
+WISHES = {
+    "order": "blocks",
+    "separate_conditions": "on",
+    "clips_per_session": "8",
+    "n_repeats": "2",
+    "separate_passes": "on",
+    "comments": "on",
+    "is_blind_to_researchers": "on",
+}
+
+
+def test_every_wish_is_stored(client):
+    client.post("/studies/new/", {**SETTINGS, **WISHES})
+
+    assert Study.objects.values(*WISHES).get() == {
+        "order": "blocks",
+        "separate_conditions": True,
+        "clips_per_session": 8,
+        "n_repeats": 2,
+        "separate_passes": True,
+        "comments": True,
+        "is_blind_to_researchers": True,
+    }
+
+
+def test_wishes_that_are_left_out_are_the_plain_ones(client):
+    client.post(
+        "/studies/new/", {name: value for name, value in SETTINGS.items() if name not in WISHES} | {"order": "shuffle"}
+    )
+
+    assert set(Study.objects.values_list(*(WISHES.keys() - {"order"})).get()) == {
+        False,
+        None,
+    }  # 0 repeats are False to Python
 
 
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
         ({"title": ""}, "This field is required."),
-        ({"question": ""}, "This field is required."),
-        ({"length_seconds": "0.5"}, "Choose from 1 to 600 seconds."),
-        ({"length_seconds": "601"}, "Choose from 1 to 600 seconds."),
+        ({"length_seconds": "0.5"}, "Choose from 1 to 300 seconds."),
+        ({"length_seconds": "301"}, "Choose from 1 to 300 seconds."),
         ({"length_seconds": "nan"}, "Enter a number."),
         ({"min_heard_seconds": "31"}, "Choose from 0 to 30, the length of a clip."),
         ({"min_heard_seconds": "-1"}, "Choose from 0 to 30, the length of a clip."),
-        ({"low": "10", "high": "1"}, "Choose from 11 to 30: that is up to 21 answers."),
-        ({"low": "1", "high": "22"}, "Choose from 2 to 21: that is up to 21 answers."),
-        ({"low": "ten"}, "Enter a whole number."),
         ({"target_sessions": "0"}, "Choose one participant at least, or leave it empty."),
         ({"title": "x" * 201}, "Ensure this value has at most 200 characters (it has 201)."),
+        ({"order": "sorted"}, "Select a valid choice. sorted is not one of the available choices."),
+        ({"clips_per_session": "1"}, "Choose from 2 to 1000 clips, or leave it empty for all."),
+        ({"clips_per_session": "1001"}, "Choose from 2 to 1000 clips, or leave it empty for all."),
+        ({"clips_per_session": "9" * 30}, "Choose from 2 to 1000 clips, or leave it empty for all."),
+        ({"clips_per_session": "4", "n_repeats": "5"}, "Choose from 0 to 4: a session has no more clips to repeat."),
+        ({"n_repeats": "-1"}, "Ensure this value is greater than or equal to 0."),
+        ({"n_repeats": "1001"}, "Ensure this value is less than or equal to 1000."),
+        (
+            {"order": "latin-square", "separate_conditions": "on"},
+            "A Latin square settles what follows what: leave this off, or choose another order.",
+        ),
     ],
 )
 def test_bad_settings_make_no_study(client, change, sentence):
@@ -254,6 +319,22 @@ def test_bad_settings_make_no_study(client, change, sentence):
     assert response.status_code == 422
     assert sentence in text(response)
     assert Study.objects.count() == Scale.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"clips_per_session": "4"}, "There are only 3 clips: choose fewer, or leave it empty for all."),
+        ({"n_repeats": "4"}, "Choose from 0 to 3: a session has no more clips to repeat."),
+        ({"clips_per_session": "2", "n_repeats": "3"}, "Choose from 0 to 2: a session has no more clips to repeat."),
+    ],
+)
+def test_a_session_cannot_have_more_clips_than_the_study(client, draft, change, sentence):
+    response = client.post(address("settings", draft), SETTINGS | change)
+
+    assert response.status_code == 422
+    assert sentence in text(response)
+    assert Study.objects.values_list("clips_per_session", "n_repeats").get() == (None, 0)
 
 
 def test_hidden_fields_change_nothing(client, ada, ben):
@@ -268,18 +349,18 @@ def test_hidden_fields_change_nothing(client, ada, ben):
 def test_settings_of_a_draft_can_be_changed(client, draft):
     assert 'value="Pilot"' in client.get(address("settings", draft)).content.decode()
 
-    response = client.post(address("settings", draft), {**SETTINGS, "title": "Main study", "high": "5"})
+    response = client.post(address("settings", draft), {**SETTINGS, "title": "Main study", "n_repeats": ""})
 
     draft.refresh_from_db()
     assert response.headers["Location"] == f"/studies/{draft.slug}/"
-    assert (draft.title, draft.length_seconds, draft.scales.get().high) == ("Main study", 30, 5)
+    assert (draft.title, draft.length_seconds, draft.n_repeats, draft.scales.count()) == ("Main study", 30, 0, 1)
 
 
 def test_bad_settings_leave_the_draft(client, draft):
-    response = client.post(address("settings", draft), {**SETTINGS, "title": "Main study", "low": "99"})
+    response = client.post(address("settings", draft), {**SETTINGS, "title": "Main study", "n_repeats": "99"})
 
     draft.refresh_from_db()
-    assert (response.status_code, draft.title, draft.scales.get().low) == (422, "Pilot", 1)
+    assert (response.status_code, draft.title, draft.n_repeats) == (422, "Pilot", 0)
 
 
 def test_a_draft_can_be_removed_and_its_clips_stay(client, draft):
@@ -291,13 +372,148 @@ def test_a_draft_can_be_removed_and_its_clips_stay(client, draft):
     assert (Study.objects.count(), Clip.objects.count()) == (0, 3)
 
 
+def test_the_settings_say_how_long_a_session_takes(client, draft):
+    page = text(client.get(address("settings", draft)))
+
+    # 3 x (1 + 8) s and 3 x (2 + 8) s.
+    assert "A session takes 1 minute ." in page
+    assert "3 clips, each heard for 1 to 2&nbsp;s and answered in about 8&nbsp;s." in page
+
+
+def test_the_length_of_a_session_follows_the_form_before_it_is_saved(client, draft):
+    draft.scales.create(name="harmony", position=2)
+    wishes = {"length_seconds": "120", "min_heard_seconds": "20", "n_repeats": "1", "separate_passes": "on"}
+
+    page = text(client.get(address("estimate", draft), {**wishes, "order": "latin-square", "comments": "on"}))
+
+    # 2 x 4 x (20 + 8) s and 2 x 4 x (120 + 8) s.
+    assert "A session takes 4 to 18 minutes ." in page
+    assert "2 passes over 3 clips and 1 repeat, each heard for 20 to 120&nbsp;s" in page
+    assert "Comments come on top. Its Latin square is complete with every 6 participants." in page
+    draft.refresh_from_db()
+    assert (draft.length_seconds, draft.n_repeats) == (2, 0)
+
+
+@pytest.mark.parametrize("nonsense", [{}, {"length_seconds": "long"}, {"clips_per_session": "99", "n_repeats": "-1"}])
+def test_a_length_that_cannot_be_reckoned_stays_as_it_was(client, draft, nonsense):
+    assert "3 clips, each heard for 1 to 2" in text(client.get(address("estimate", draft), nonsense))
+
+
+def test_a_new_study_is_estimated_by_an_example(client):
+    page = text(client.get("/studies/new/estimate/", {"length_seconds": "60", "min_heard_seconds": "60"}))
+
+    # 10 x (60 + 8) s.
+    assert "No clips are chosen yet; with 10 a session would take 12 minutes ." in page
+
+
+# Questions
+
+
+def test_a_draft_shows_its_questions(client, draft):
+    draft.scales.create(name="harmony", question="Nice harmony?", low=0, high=4, low_label="", position=2)
+
+    page = text(client.get(address("study", draft)))
+
+    assert "overall How much do you like this clip? 1 (not at all) to 10 (very much)" in page
+    assert "harmony Nice harmony? 0 to 4 (very much)" in page
+    assert "All on one screen." in page
+
+
+def test_a_question_is_added_behind_the_others(client, draft):
+    offered = client.get(address("new_scale", draft)).content.decode()
+    assert 'value="How pleasing is the harmony?"' in offered
+
+    response = client.post(address("new_scale", draft), {**QUESTION, "low": "0", "high": "99"})
+
+    assert response.headers["Location"] == f"/studies/{draft.slug}/"
+    assert asked(draft)[1:] == [("harmony", "How pleasing is the harmony?", 0, 99, "not at all", "very")]
+
+
+def test_what_is_often_asked_is_offered_until_all_is_asked(client, draft):
+    names = []
+    for _ in range(4):
+        page = client.get(address("new_scale", draft)).content.decode()
+        names.append(re.search(r'name="name"(?: value="([^"]*)")?', page)[1])
+        client.post(address("new_scale", draft), {**QUESTION, "name": names[-1] or "sound"})
+
+    assert names == ["harmony", "rhythm", "coherence", None]
+    assert [scale.name for scale in draft.scales.all()] == ["overall", "harmony", "rhythm", "coherence", "sound"]
+
+
+def test_a_draft_without_a_question_says_so(client, draft):
+    assert "Remove the question “How much do you like this clip?” (overall)?" in text(
+        client.get(address("remove_scale", draft))
+    )
+
+    client.post(address("remove_scale", draft))
+
+    assert "The study asks no question: add one." in text(client.get(address("study", draft)))
+    assert 'value="overall"' in client.get(address("new_scale", draft)).content.decode()
+
+
+def test_a_question_can_be_changed_and_renamed(client, draft):
+    assert 'value="overall"' in client.get(address("scale", draft)).content.decode()
+
+    client.post(address("scale", draft), {**QUESTION, "name": "Liking", "low": "-3", "high": "3", "low_label": ""})
+
+    assert asked(draft) == [("liking", "How pleasing is the harmony?", -3, 3, "", "very")]
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"question": ""}, "This field is required."),
+        ({"name": "overall"}, "There is a question named “overall” in this study already."),
+        ({"name": "OVERALL"}, "There is a question named “overall” in this study already."),
+        ({"name": "the rhythm"}, "Use letters without accents, digits and hyphens only, such as “harmony-2”."),
+        ({"name": ""}, "This field is required."),
+        ({"low": "5", "high": "5"}, "Choose from 6 to 104: participants then have 2 to 100 answers to choose from."),
+        ({"low": "5", "high": "1"}, "Choose from 6 to 104: participants then have 2 to 100 answers to choose from."),
+        ({"low": "0", "high": "100"}, "Choose from 1 to 99: participants then have 2 to 100 answers to choose from."),
+        ({"high": "101"}, "Ensure this value is less than or equal to 100."),
+        ({"low": "one"}, "Enter a whole number."),
+        ({"low_label": "x" * 61}, "Ensure this value has at most 60 characters (it has 61)."),
+    ],
+)
+def test_a_bad_question_is_refused(client, draft, change, sentence):
+    response = client.post(address("new_scale", draft), QUESTION | change)
+
+    assert response.status_code == 422
+    assert sentence in text(response)
+    assert draft.scales.count() == 1
+
+
+def test_two_answers_are_enough(client, draft):
+    client.post(address("new_scale", draft), {**QUESTION, "low": "0", "high": "1"})
+
+    assert draft.scales.count() == 2
+
+
+def test_a_question_keeps_its_name_when_the_new_one_is_taken(client, draft):
+    draft.scales.create(name="harmony", position=2)
+
+    response = client.post(address("scale", draft), QUESTION)
+
+    assert response.status_code == 422
+    assert [scale.name for scale in draft.scales.all()] == ["overall", "harmony"]
+
+
+@pytest.mark.parametrize(("direction", "order"), [("down", ["harmony", "overall"]), ("up", ["overall", "harmony"])])
+def test_questions_can_be_put_in_another_order(client, draft, direction, order):
+    draft.scales.create(name="harmony", position=2)
+
+    client.post(address("move_scale", draft), {"direction": direction})
+
+    assert [scale.name for scale in draft.scales.all()] == order
+
+
 # Conditions and clips
 
 
 def test_a_draft_shows_its_conditions_and_clips(client, draft):
     page = client.get(address("study", draft))
 
-    assert [row[:3] for row in rows_of(page)] == [
+    assert [row[:3] for row in rows_of(page)[1:]] == [
         ["CNN 1", "CNN clip", "2 s"],
         ["CNN 2", "CNN clip", "2 s"],
         ["Real 1", "Real clip", "2 s"],
@@ -310,10 +526,10 @@ def test_a_draft_shows_its_conditions_and_clips(client, draft):
 def test_a_draft_takes_the_same_queries_however_many_clips(client, make_draft, n_clips, django_assert_num_queries):
     study = make_draft({"CNN": n_clips, "RNN": n_clips})
 
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(15):
         page = client.get(address("study", study))
 
-    assert len(rows_of(page)) == 2 * n_clips
+    assert len(rows_of(page)) == 1 + 2 * n_clips
 
 
 def test_an_empty_draft_says_what_is_missing(client, ada):
