@@ -205,7 +205,15 @@ def _progress(job, event):
     if job.kind == Job.Kind.TRAINING:
         elapsed = (timezone.now() - job.started_at).total_seconds()
         progress["n_done"] = min(int(100 * elapsed / (elapsed + left + 1)), 99)
+        progress["stage"] = _stage_of_training(event)
     return progress
+
+
+def _stage_of_training(event):
+    epoch, loss = event.get("epoch"), event.get("loss", event.get("train_loss"))
+    if isinstance(epoch, int) and isinstance(loss, int | float):
+        return f"training, epoch {epoch}, loss {loss:.3f}"
+    return "training"
 
 
 def _played(job, folder, roll_of, title_of, source, provenance_of):

@@ -115,10 +115,7 @@ def _advance(bar, done, total):
 
 
 def _state_in_words(job):
-    words = []
-    if job.run_id and job.run.history:
-        last = job.run.history[-1]
-        words.append(f"loss {last['train_loss']:.4f}, test {last['test_loss']:.4f}")
+    words = [job.stage] if job.run_id else []
     if job.seconds_left is not None:
         words.append(f"{job.seconds_left:.0f} s left")
     return ", ".join(words)
