@@ -13,6 +13,7 @@ MIDI file stands in LPD under up to 46 names.
 
 import hashlib
 import json
+import math
 import multiprocessing
 import os
 import re
@@ -39,6 +40,7 @@ MAX_BEATS = 896  # 99 % of LPD is shorter; the longest has 39,960 beats and woul
 MIN_PIECES = 2  # one to train on and one to test on
 TEST_SHARE = 1 / 8
 MIN_TEST_PIECES = 3  # as many as a study's references, where there are ten pieces or more
+MIN_TEST_SHARE = 1 / 10  # chance gave 3 of Freedoom's 54 pieces: too few for a loss to mean much
 USUAL_VELOCITY = 80.0  # of a track that no piece has
 FEW_FILES = 12  # fewer are imported sooner than a second process starts
 
@@ -330,7 +332,7 @@ def held_out_pieces(md5s):
     """
     chance = [int(hashlib.sha256(md5.encode()).hexdigest()[:12], 16) / 16**12 for md5 in md5s]
     in_line = sorted(range(len(md5s)), key=chance.__getitem__)
-    fewest = MIN_TEST_PIECES if len(md5s) >= 10 else 1
+    fewest = max(MIN_TEST_PIECES, math.ceil(MIN_TEST_SHARE * len(md5s))) if len(md5s) >= 10 else 1
     n_test = max(fewest, sum(value < TEST_SHARE for value in chance))
     held_out = set(in_line[: min(n_test, len(md5s) // 2)])
     return [i in held_out for i in range(len(md5s))]
