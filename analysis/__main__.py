@@ -1,7 +1,8 @@
-"""python -m analysis RATINGS.csv [--json] [--out DIR] [--columns session=rater,stimulus=item]"""
+"""python -m analysis RATINGS.csv [--json] [--out DIR] [--margin POINTS] [--columns session=rater,stimulus=item]"""
 
 import argparse
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -16,11 +17,25 @@ def columns(text):
     return {ours.strip(): theirs.strip() for ours, theirs in pairs}
 
 
+def points(text):
+    """Read a margin above 0."""
+    try:
+        margin = float(text)
+    except ValueError:
+        margin = math.nan
+    if not 0 < margin < math.inf:
+        raise argparse.ArgumentTypeError(f'"{text}" is not a number above 0')
+    return margin
+
+
 def parser():
     parser = argparse.ArgumentParser(prog="python -m analysis", description="The tables of a file of ratings.")
     parser.add_argument("ratings", metavar="RATINGS.csv")
     parser.add_argument("--json", action="store_true", help="print one JSON object, nothing rounded")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write tables.txt and results.json there too")
+    parser.add_argument("--margin", type=points, metavar="POINTS", help="test for equivalence within so many points")
+    parser.add_argument("--seed", type=int, default=1, help="of the bootstrap (default 1)")
+    parser.add_argument("--reference", action="append", metavar="CONDITION", help="real music; may be given again")
     parser.add_argument("--columns", type=columns, default={}, metavar="OURS=THEIRS,...", help="columns of other names")
     return parser
 
@@ -32,8 +47,9 @@ def main(arguments=None):
     except ratings.RatingsError as error:
         print(error, file=sys.stderr)
         return 2
-    as_json = json.dumps(results.results(frame), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    as_text = results.text(frame)
+    found = results.results(frame, options.margin, options.seed, options.reference)
+    as_json = json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    as_text = results.text(frame, found)
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
         (options.out / "results.json").write_text(as_json, encoding="utf-8")

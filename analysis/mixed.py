@@ -94,7 +94,8 @@ class Fit:
             step[k] = 1e-4 * self._ratio[k]
             above, below = (self._problem.gradient_at(self._ratio + s, self.residual) for s in (step, -step))
             hessian[row, :-1] = (above - below)[free] / (2 * step[k])
-        point, quadratic = self._problem.at(self._ratio), np.append(-self.beta, 1.0)
+        point = self._problem.at(self._ratio)
+        quadratic = np.append(-self._problem.solve(point)[0], 1.0)
         hessian[:-1, :-1] = (hessian[:-1, :-1] + hessian[:-1, :-1].T) / 2
         hessian[-1, :-1] = hessian[:-1, -1] = [
             -(quadratic @ point.slopes[k] @ quadratic) / self.residual**2 for k in free
@@ -119,9 +120,11 @@ def fit(y, design, sessions=None, stimuli=None, reml=True):
     codes = {name: pd.factorize(np.asarray(factor), sort=True)[0] for name, factor in factors.items()}
     _refuse(y, design, codes)
     names = sorted(codes, key=lambda name: -codes[name].max())  # the longer one first
-    problem = _Problem(y, design, [codes[name] for name in names], reml)
-    problem.refuse_unknown(names)
-    return _fit_at(problem, problem.best_ratio(n_free=len(names)), names)
+    # What is far from 0 loses digits in sums of squares, so the fit is of what simple regression leaves.
+    start = np.linalg.solve(design.T @ design, design.T @ y)
+    problem = _Problem(y - design @ start, design, [codes[name] for name in names], reml)
+    problem.refuse_unknown(names, y @ y)
+    return _fit_at(problem, problem.best_ratio(n_free=len(names)), names, start)
 
 
 def _refuse(y, design, codes):
@@ -140,13 +143,15 @@ def _refuse(y, design, codes):
             raise ValueError(f"{name} has one rating a level, so its variance cannot be told from the rest")
 
 
-def _fit_at(problem, ratio, names):
+def _fit_at(problem, ratio, names, start):
     beta, relative, rest = problem.solve(problem.at(ratio))
     residual = rest / problem.df
     variances = dict.fromkeys(("sessions", "stimuli"), 0.0)
     variances |= {name: float(ratio[k] * residual) for k, name in enumerate(names)}
     criterion = problem.criterion_at(ratio)[0]
-    return Fit(beta, residual * relative, *variances.values(), residual, criterion, problem.reml, problem, ratio)
+    return Fit(
+        start + beta, residual * relative, *variances.values(), residual, criterion, problem.reml, problem, ratio
+    )
 
 
 @dataclass(frozen=True)
@@ -253,19 +258,18 @@ class _Problem:
             gradient += [np.sum(inverse * slope[:-1, :-1]) for slope in point.slopes]
         return gradient
 
-    def refuse_unknown(self, names):
+    def refuse_unknown(self, names, size):
         """Raise ValueError where no ratio is the best: a factor that the design implies, or no rest at all.
 
-        names: what the long factor is called, and the short one if it is there
+        names: what the long factor is called, and the short one if it is there; size: sum of squares of the ratings
         """
         inverse = np.linalg.inv(self.squares[:-1, :-1])
         for name, sums in zip(names, (self.long, self.short), strict=False):
             if self.n - np.sum(inverse * (sums[:, :-1].T @ sums[:, :-1])) <= ROUNDING * self.n:
                 raise ValueError(f"{name} differ by nothing but the design, so their variance cannot be told")
-        beta = np.linalg.solve(self.squares[:-1, :-1], self.squares[:-1, -1])
-        spread = self.squares[-1, -1] - beta @ self.squares[:-1, -1]
+        spread = self.squares[-1, -1]
         rest = self.solve(self.at(self._ratio(LARGE_RATIO, len(names))))[2]
-        if rest <= max(NO_REST * spread, ROUNDING * self.squares[-1, -1]):
+        if spread <= ROUNDING * size or rest <= NO_REST * spread:
             raise ValueError(f"y has no rest: {' and '.join(sorted(names))} explain it to the last digit")
 
     def best_ratio(self, n_free):

@@ -231,6 +231,8 @@ class _MeanSquares:
         parts = of_sessions**2 / (self.k - 1) + of_rest**2 / ((n - 1) * (self.k - 1))
         df = (of_sessions + of_rest) ** 2 / parts
         lower, upper = _upper(n - 1, df), _upper(df, n - 1)
+        if not np.isfinite([lower, upper]).all():  # next to no degrees of freedom: no interval either
+            return Correlation(value)
         low = n * (self.stimuli - lower * self.rest) / (lower * noise + n * self.stimuli)
         high = n * (upper * self.stimuli - self.rest) / (noise + n * upper * self.stimuli)
         return Correlation(value, low, high)

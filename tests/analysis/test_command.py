@@ -30,6 +30,24 @@ Condition      n  Average    SD  95 % interval
 lpd5          30      9.3  0.92   8.82 to 9.78
 baseline_rnn  40      5.8  1.87   4.82 to 6.78
 cnn2d         60      7.1  1.68   6.44 to 7.72
+
+baseline_rnn and cnn2d
+  These clips, other listeners: cnn2d is rated 1.28 points above baseline_rnn (95 % interval 0.78 to
+  1.79; p < 0.001), so a difference is shown. New clips of the same models, other listeners: cnn2d
+  is rated 1.28 points above baseline_rnn (95 % interval -0.01 to 2.58; p = 0.052), so a difference
+  is not shown. The two answers differ because the second allows for which clips happened to be
+  made: more clips would narrow it, more listeners hardly.
+
+baseline_rnn and lpd5
+  These clips, other listeners: lpd5 is rated 3.50 points above baseline_rnn (95 % interval 2.63 to
+  4.37; p < 0.001), so a difference is shown. New clips of the same models, other listeners: lpd5 is
+  rated 3.50 points above baseline_rnn (95 % interval 1.97 to 5.03; p = 0.001), so a difference is
+  shown.
+
+cnn2d and lpd5
+  These clips, other listeners: lpd5 is rated 2.22 points above cnn2d (95 % interval 1.74 to 2.69; p
+  < 0.001), so a difference is shown. New clips of the same models, other listeners: lpd5 is rated
+  2.22 points above cnn2d (95 % interval 0.80 to 3.64; p = 0.012), so a difference is shown.
 """
 
 
@@ -43,7 +61,20 @@ def test_json_has_the_whole_numbers(capsys):
     main([*PAPER, "--json"])
 
     found = json.loads(capsys.readouterr().out)
-    assert list(found) == ["rows", "conditions"]
+    assert list(found) == [
+        "rows",
+        "conditions",
+        "pairs",
+        "variances",
+        "reml",
+        "bootstrap",
+        "ordinal",
+        "agreement",
+        "friedman",
+        "wilcoxon",
+        "order",
+        "flags",
+    ]
     assert len(found["rows"]) == 11
     assert found["rows"][0] == {
         "condition": "lpd5",
@@ -64,7 +95,22 @@ def test_json_has_the_whole_numbers(capsys):
             "low": found["rows"][0]["low"],
             "high": found["rows"][0]["high"],
         },
-        "new_clips": None,
+        "new_clips": {
+            "mean": pytest.approx(9.3, rel=1e-5),
+            "se": pytest.approx(0.58574, rel=1e-4),
+            "df": pytest.approx(14.570, rel=1e-3),
+            "low": pytest.approx(8.04831, rel=1e-4),
+            "high": pytest.approx(10.55169, rel=1e-4),
+        },
+        "why_not_new_clips": None,
+        "clustered": {
+            "mean": pytest.approx(9.3),
+            "se": pytest.approx(0.215111519634038),
+            "df": 2,
+            "low": pytest.approx(9.3 - 4.302652729911275 * 0.215111519634038),
+            "high": pytest.approx(9.3 + 4.302652729911275 * 0.215111519634038),
+        },
+        "bootstrap": {"low": pytest.approx(8.83, abs=0.05), "high": pytest.approx(9.7, abs=0.05)},
     }
 
 

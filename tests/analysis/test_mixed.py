@@ -136,7 +136,16 @@ def test_labels_and_their_order_do_not_matter(rated):
 
     one, other = fit_of(frame, levels), fit_of(shuffled, levels)
 
-    assert (one.criterion, one.session, one.stimulus) == (other.criterion, other.session, other.stimulus)
+    assert (one.criterion, one.session, one.stimulus) == pytest.approx((other.criterion, other.session, other.stimulus))
+
+
+def test_ratings_far_from_zero_lose_no_digit():
+    y, design, sessions, stimuli = simulated(20, 10, 8)
+
+    near, far = (mixed.fit(y + shift, design, sessions, stimuli) for shift in (0, 1e6))
+
+    assert (far.session, far.stimulus, far.residual) == pytest.approx((near.session, near.stimulus, near.residual))
+    assert far.beta == pytest.approx(near.beta + 1e6)
 
 
 def test_the_gradient_is_the_slope_of_the_criterion():

@@ -147,6 +147,13 @@ def test_full_agreement_and_none_at_all():
     assert reliability.icc(np.full((3, 4), 5.0)) == {}
 
 
+def test_two_sessions_that_differ_by_severity_alone_have_no_interval():
+    found = reliability.icc([[1.0, 2.0, 3.0], [9.0, 10.0, 11.5]])["2_1"]
+
+    assert 0 < found.value < 0.1
+    assert found.low is None or found.low < found.value < found.high
+
+
 def test_more_sessions_agree_better_as_spearman_and_brown_say(rated):
     frame = rated("paper_table")
 
