@@ -113,14 +113,14 @@ def test_what_happens_is_announced(page, study, participant):
     expect(live).to_have_attribute("role", "status")
 
     person.hear_enough()
-    expect(live).to_have_text("Rate the clip whenever you like")
+    expect(live).to_have_text("You can rate it now")
     page.keyboard.press("8")
     expect(live).to_have_text("8 chosen")
     person.confirm().at_clip(2)
 
     expect(live).to_have_text(re.compile(r"^(Saved\. Clip 2 of 3|Ready to play)$"))
     expect(page.locator("h1")).to_be_focused()
-    expect(page.get_by_text("1 rating saved")).to_be_visible()
+    expect(page.get_by_text("1 saved")).to_be_visible()
 
 
 def test_a_screen_reader_finds_names_for_everything(page, participant):
