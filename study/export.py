@@ -14,15 +14,16 @@ RUNS = re.compile(r"'*[=+\-@\t\r]")
 
 
 class Line:
-    """A file that hands back what csv.writer writes to it."""
+    """A file that hands back what csv.writer writes to it, with one character at the end of the line."""
 
     def write(self, text):
-        return text
+        return text.removesuffix("\r\n") + "\n"
 
 
 def csv_lines(header, records):
     """Yield a CSV table line by line. Numbers stay numbers, text is guarded, times are ISO 8601 in UTC."""
-    writer = csv.writer(Line(), lineterminator="\n")
+    # Text is quoted if it holds a part of the line's end: a comment may hold either.
+    writer = csv.writer(Line(), lineterminator="\r\n")
     yield writer.writerow(header)
     for record in records:
         yield writer.writerow([_cell(value) for value in record])
@@ -36,18 +37,38 @@ def _cell(value):
     return value
 
 
+# All of these raise tables.StillBlindError before the first line, not in the middle of a download.
+
+
 def ratings_csv(study):
-    """Yield all ratings of a study as lines of CSV, one row a rating."""
+    """Yield the ratings of a study as lines of CSV, one row a rating; hidden repeats have a file of their own.
+
+    A repeat has the session, stimulus and scale of the rating that it repeats: in one file they would count twice.
+    """
     return csv_lines(tables.COLUMNS, tables.ratings(study))
+
+
+def repeats_csv(study):
+    """Yield the ratings of hidden repeats, in the same columns."""
+    return csv_lines(tables.COLUMNS, tables.repeats(study))
+
+
+def comments_csv(study):
+    """Yield the comments, one row a comment."""
+    return csv_lines(tables.COMMENT_COLUMNS, tables.comments(study))
 
 
 def table_csv(study):
     """Yield the rows and the conditions of the study's tables as lines of CSV; `average` is as printed, the rest whole."""
-    return csv_lines(TABLE_COLUMNS, _table_records(study))
+    return csv_lines(TABLE_COLUMNS, _table_records(tables.tables(study)))
 
 
-def _table_records(study):
-    for table in tables.tables(study):
+# What participants gave, whole.
+GIVEN = {"ratings": ratings_csv, "repeats": repeats_csv, "comments": comments_csv}
+
+
+def _table_records(found):
+    for table in found:
         for level, descriptions in (("row", table.rows), ("condition", table.conditions)):
             for line in descriptions:
                 average = Decimal(line.average) if line.average else None

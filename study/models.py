@@ -129,6 +129,11 @@ class Study(models.Model):
     def may_be_edited(self):
         return self.state == self.State.DRAFT and self.opening_at is None
 
+    @property
+    def hides_labels(self):
+        """Whether its researchers may not know yet which clip is which."""
+        return self.is_blind_to_researchers and self.is_open
+
     def stimuli(self):
         return Stimulus.objects.filter(condition__study=self).select_related("condition", "clip")
 

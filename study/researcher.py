@@ -1,8 +1,9 @@
 """A researcher's studies: find them, watch them fill, close them, take the tables away."""
 
+from functools import wraps
+
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.db.models import Count, Q
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -12,7 +13,7 @@ from django.views.decorators.http import require_POST
 from study import duration, export, opening, tables, tasks
 from study.drafting import confirm, reads, reads_and_writes
 from study.forms import ConditionForm
-from study.models import Study
+from study.models import Study, Trial
 
 ROWS_A_PAGE = 50
 
@@ -59,9 +60,7 @@ def _draft(study):
 
 
 def _counts(study):
-    rated = Count("trials", filter=Q(trials__rated_at__isnull=False))
-    counted = Study.objects.with_counts().get(pk=study.pk)
-    return {"counted": counted, "stimuli": study.stimuli().annotate(n_rated=rated)}
+    return {"counted": Study.objects.with_counts().get(pk=study.pk), "arrivals": tables.arrivals(study)}
 
 
 def _opening_counts(study):
@@ -124,23 +123,53 @@ def close(request, slug):
     return redirect("study:study", study.slug)
 
 
-@login_required
-@reads
-def results(request, slug):
-    study = study_of(request, slug)
-    counted = Study.objects.with_counts().get(pk=study.pk)
-    return render(request, "study/results.html", {"study": study, "counted": counted, "tables": tables.tables(study)})
+def tells_labels(view):
+    """Hand the view a study; while that study hides from its researchers which clip is which, say so instead."""
+
+    @login_required
+    @reads
+    @wraps(view)
+    def tell(request, slug):
+        study = study_of(request, slug)
+        try:
+            return view(request, study)
+        except tables.StillBlindError:
+            return render(request, "study/blind.html", {"study": study}, status=403)
+
+    return tell
 
 
-@login_required
-@reads
-def table_csv(request, slug):
-    study = study_of(request, slug)
+@tells_labels
+def results(request, study):
+    found = tables.tables(study)
+    context = {"study": study, "tables": found, "side_by_side": tables.side_by_side(found), **_given(study)}
+    return render(request, "study/results.html", context)
+
+
+def _given(study):
+    trials = Trial.objects.filter(session__study=study)
+    return {
+        "counted": Study.objects.with_counts().get(pk=study.pk),
+        "has_repeats": trials.filter(is_repeat=True).exists(),
+        "has_comments": trials.exclude(comment="").exists(),
+    }
+
+
+@tells_labels
+def table_csv(request, study):
     return attached(f"earmark-{study.slug}-table.csv", export.table_csv(study))
 
 
-@login_required
-@reads
-def ratings_csv(request, slug):
-    study = study_of(request, slug)
+@tells_labels
+def ratings_csv(request, study):
     return attached(f"earmark-{study.slug}-ratings.csv", export.ratings_csv(study))
+
+
+@tells_labels
+def repeats_csv(request, study):
+    return attached(f"earmark-{study.slug}-repeats.csv", export.repeats_csv(study))
+
+
+@tells_labels
+def comments_csv(request, study):
+    return attached(f"earmark-{study.slug}-comments.csv", export.comments_csv(study))

@@ -60,6 +60,8 @@ PAGES = {
     "results": {"GET"},
     "table_csv": {"GET"},
     "ratings_csv": {"GET"},
+    "repeats_csv": {"GET"},
+    "comments_csv": {"GET"},
     "new_condition": {"POST"},
     "condition": {"GET", "POST"},
     "clips": {"GET", "POST"},
@@ -881,6 +883,39 @@ def test_ratings_are_taken_away_as_csv(client, paper_study):
     assert response.streaming
     assert response.headers["Content-Disposition"] == 'attachment; filename="earmark-paper-ratings.csv"'
     assert len(response.getvalue().decode().splitlines()) == 131
+
+
+def test_repeats_and_comments_are_offered_where_there_are_any(client, paper_study):
+    assert "Repeats as CSV" not in text(client.get(address("results", paper_study)))
+    Trial.objects.filter(position=13).update(is_repeat=True, comment="Again?")
+
+    page = text(client.get(address("results", paper_study)))
+
+    assert ("Repeats as CSV" in page, "Comments as CSV" in page) == (True, True)
+    assert len(client.get(address("repeats_csv", paper_study)).getvalue().decode().splitlines()) == 11
+    assert "Again?" in client.get(address("comments_csv", paper_study)).getvalue().decode()
+
+
+def test_several_scales_stand_side_by_side_and_each_has_its_tables(client, paper_study):
+    paper_study.scales.create(name="rhythm", question="How is the rhythm?", position=1)
+
+    page = client.get(address("results", paper_study))
+
+    assert "Averages on all 2 scales" in text(page)
+    assert rows_of(page)[:2] == [
+        ["LPD5 Samples", "LPD5 Samples", "9.3", "—"],
+        ["Baseline RNN 1", "Baseline RNN", "7.1", "—"],
+    ]
+    assert len(rows_of(page)) == 11 + 2 * (11 + 3)
+
+
+@pytest.mark.parametrize("n_more", [0, 3])
+def test_results_take_the_same_queries_however_many_scales(client, paper_study, n_more, django_assert_num_queries):
+    for number in range(n_more):
+        paper_study.scales.create(name=f"scale-{number}", position=1 + number)
+
+    with django_assert_num_queries(10):
+        client.get(address("results", paper_study))
 
 
 @pytest.mark.parametrize("payload", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>'])

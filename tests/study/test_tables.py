@@ -83,6 +83,52 @@ def test_each_scale_has_a_table_of_its_own(paper_study):
     assert [line for line in printed(other.rows) if line[1]] == [("2D CNN 1", 1, "2.0")]
 
 
+@pytest.mark.parametrize("n_more", [0, 1, 3])
+def test_tables_take_the_same_queries_however_many_scales(paper_study, n_more, django_assert_num_queries):
+    for number in range(n_more):
+        Scale.objects.create(study=paper_study, name=f"scale-{number}", position=1 + number)
+
+    with django_assert_num_queries(4):
+        assert len(tables.tables(paper_study)) == 1 + n_more
+
+
+def test_the_same_answers_on_another_scale_give_the_same_table(paper_study):
+    rhythm = Scale.objects.create(study=paper_study, name="rhythm", position=1)
+    Rating.objects.bulk_create(Rating(trial=one.trial, scale=rhythm, value=one.value) for one in Rating.objects.all())
+
+    overall, other = tables.tables(paper_study)
+
+    assert (overall.rows, overall.conditions) == (other.rows, other.conditions)
+    assert printed(other.rows) == REPORT
+
+
+def test_scales_stand_side_by_side(paper_study):
+    rhythm = Scale.objects.create(study=paper_study, name="rhythm", position=1)
+    Rating.objects.create(trial=Trial.objects.filter(stimulus__label="2D CNN 1").first(), scale=rhythm, value=2)
+
+    beside = tables.side_by_side(tables.tables(paper_study))
+
+    assert [(label, [line.average for line in lines]) for label, _, lines in beside][4:6] == [
+        ("Baseline RNN 4", ["4.7", ""]),
+        ("2D CNN 1", ["6.9", "2.0"]),
+    ]
+
+
+def test_the_command_and_the_csv_name_the_scales_where_there_are_several(paper_study, capsys):
+    Scale.objects.create(study=paper_study, name="rhythm", question="How is the rhythm?", position=1)
+
+    call_command("table", "paper")
+    call_command("table", "paper", csv=True)
+
+    printed = capsys.readouterr().out.splitlines()
+    assert [line for line in printed if "?" in line] == [
+        "overall: How much do you like this clip?",
+        "rhythm: How is the rhythm?",
+    ]
+    assert "overall,row,2D CNN 1,2D CNN,10,6.9" in [",".join(line.split(",")[:6]) for line in printed]
+    assert "rhythm,row,2D CNN 1,2D CNN,0," in [",".join(line.split(",")[:6]) for line in printed]
+
+
 def test_hidden_repeats_are_no_second_opinion(paper_study):
     first = Trial.objects.filter(position=1).first()
     repeat = Trial.objects.create(session=first.session, stimulus=first.stimulus, position=14, is_repeat=True)

@@ -2,22 +2,26 @@ from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
 
-from study import export
+from study import export, tables
 from study.models import Study
 
 
 class Command(BaseCommand):
-    help = "Write a study's ratings as CSV, one row a rating."
+    help = "Write a study's ratings as CSV, one row a rating; or those of its hidden repeats, or its comments."
 
     def add_arguments(self, parser):
         parser.add_argument("slug")
+        parser.add_argument("--what", choices=export.GIVEN, default="ratings", help="ratings, if you do not say")
         parser.add_argument("--out", type=Path, help="a file to write; without it the table is printed")
 
-    def handle(self, *, slug, out, **options):
+    def handle(self, *, slug, what, out, **options):
         study = Study.objects.filter(slug=slug).first()
         if study is None:
             raise CommandError(f"There is no study {slug}.")
-        lines = export.ratings_csv(study)
+        try:
+            lines = export.GIVEN[what](study)
+        except tables.StillBlindError as error:
+            raise CommandError(str(error)) from None
         if out is None:
             self.stdout.writelines(lines)
             return

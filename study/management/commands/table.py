@@ -15,16 +15,24 @@ class Command(BaseCommand):
         study = Study.objects.filter(slug=slug).first()
         if study is None:
             raise CommandError(f"There is no study {slug}.")
+        try:
+            self._write(study, csv)
+        except tables.StillBlindError as error:
+            raise CommandError(str(error)) from None
+
+    def _write(self, study, csv):
         if csv:
             self.stdout.writelines(export.table_csv(study))
             return
-        for table in tables.tables(study):
-            self._print(table)
+        found = tables.tables(study)
+        for table in found:
+            heading = f"{table.scale}: {table.scale.question}" if len(found) > 1 else table.scale.question
+            self._print(heading, table)
 
-    def _print(self, table):
+    def _print(self, heading, table):
         # Here, not above: it brings pandas along.
         from analysis.results import aligned
 
-        self.stdout.write(f"{table.scale.question}\n\n")
+        self.stdout.write(f"{heading}\n\n")
         self.stdout.write(aligned("Row", table.rows) + "\n")
         self.stdout.write(aligned("Condition", table.conditions))
