@@ -6,10 +6,10 @@ from math import gcd
 from os import PathLike
 from pathlib import Path
 
-import imageio_ffmpeg
 import numpy as np
 import soundfile
-from scipy.signal import resample_poly
+
+from music.containers import AudioError, kind_of
 
 SAMPLE_RATE = 48_000
 N_CHANNELS = 2
@@ -20,33 +20,71 @@ _ENCODING_SECONDS = 120
 _LAME_SCALE = (
     0.95  # LAME turns down what it encodes at this rate, by 0.45 dB; undone, so that loudness stays what it was
 )
+_DECODING_SECONDS = 20
 _KINDS = ("WAV", "WAVEX", "FLAC", "OGG", "MP3")
 
 
-class AudioError(ValueError):
-    """The file cannot be read as sound; the message is one sentence that says why."""
-
-
-def read(file):
+def read(file, longest_seconds=MAX_SECONDS):
     """Return the sound of a WAV, FLAC, Ogg or MP3 file: float32 (samples, 2) at 48 kHz; mono sounds on both sides.
 
     file: a path or an open binary file
 
-    Raises AudioError for a file that is none of these, broken, longer than 10 minutes, or of more than two channels.
+    Read by libsndfile, which knows no play lists; ffmpeg reads what is of these kinds but holds a codec that libsndfile
+    lacks. Raises AudioError for a file that is none of these, broken, longer than `longest_seconds`, or of more than two
+    channels.
     """
     content = Path(file).read_bytes() if isinstance(file, (str, PathLike)) else file.read()
+    kind = kind_of(content)
     try:
-        with soundfile.SoundFile(io.BytesIO(content)) as opened:
-            _check(opened)
-            samples = opened.read(dtype="float32", always_2d=True)
-            n_announced, rate = opened.frames, opened.samplerate
-    except (soundfile.LibsndfileError, RuntimeError, MemoryError) as error:
-        raise AudioError("This is not a WAV, FLAC, Ogg or MP3 file, or a damaged one.") from error
-    if len(samples) < n_announced:
-        raise AudioError("The sound is cut short: the file holds less than its header says.")
+        opened = soundfile.SoundFile(io.BytesIO(content))
+    except (soundfile.LibsndfileError, RuntimeError):
+        samples, rate = _read_by_ffmpeg(content, kind, longest_seconds), SAMPLE_RATE
+    else:
+        samples, rate = _samples(opened, longest_seconds), opened.samplerate
     if not np.isfinite(samples).all():
-        raise AudioError("The sound holds samples that are not numbers.")
+        raise AudioError("The sound holds samples that are not numbers.", "audio.non_finite")
     return _at_48_khz_stereo(samples, rate)
+
+
+def _samples(opened, longest_seconds):
+    """Return what libsndfile reads: float32 (samples, channels)."""
+    with opened:
+        _check(opened, longest_seconds)
+        n_announced = opened.frames
+        try:
+            samples = opened.read(dtype="float32", always_2d=True)
+        except (soundfile.LibsndfileError, RuntimeError) as error:
+            raise AudioError("The sound is damaged or cut short.", "audio.truncated") from error
+    if len(samples) < n_announced:
+        raise AudioError("The sound is cut short: the file holds less than its header says.", "audio.truncated")
+    return samples
+
+
+def _read_by_ffmpeg(content, kind, longest_seconds):
+    """Return what ffmpeg decodes: float32 (samples, 2) at 48 kHz. It is told the kind, and may open nothing."""
+    command = [*_ffmpeg(), "-xerror", "-err_detect", "explode", "-threads", "1", "-f", kind, "-i", "pipe:0"]
+    command += ["-map", "0:a:0", "-vn", "-sn", "-dn", "-map_metadata", "-1", "-t", str(longest_seconds + 1)]
+    command += ["-f", "f32le", "-ac", str(N_CHANNELS), "-ar", str(SAMPLE_RATE), "pipe:1"]
+    try:
+        decoder = subprocess.run(command, input=content, capture_output=True, timeout=_DECODING_SECONDS, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise AudioError("The sound takes too long to decode.", "audio.corrupt") from error
+    samples = np.frombuffer(decoder.stdout, "<f4", len(decoder.stdout) // 4 // N_CHANNELS * N_CHANNELS)
+    if decoder.returncode or not len(samples):
+        raise AudioError(
+            "This is not a WAV, FLAC, Ogg or MP3 file that can be decoded, or a damaged one.", "audio.corrupt"
+        )
+    if len(samples) > longest_seconds * SAMPLE_RATE * N_CHANNELS:
+        raise AudioError(f"The sound is longer than {longest_seconds:g} s.", "audio.duration")
+    return samples.reshape(-1, N_CHANNELS)
+
+
+def _ffmpeg():
+    """The start of every command: pipes alone, so that ffmpeg is given no file name and may open none."""
+    # Here, not above: a look at a hostile file needs neither it nor scipy, and should not wait for them.
+    import imageio_ffmpeg
+
+    return [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error", "-protocol_whitelist", "pipe"]
 
 
 def write_master(file, audio):
@@ -85,9 +123,7 @@ def encode_mp3(audio):
     form = ["-f", "f32le", "-ar", str(SAMPLE_RATE), "-ac", str(N_CHANNELS)]
     untagged = ["-map_metadata", "-1", "-bitexact", "-write_xing", "0", "-id3v2_version", "0"]
     constant = ["-c:a", "libmp3lame", "-b:a", str(MP3_BITS_PER_SECOND), "-abr", "0"]
-    # Pipes alone: ffmpeg is given no file name and may open none.
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error", "-protocol_whitelist", "pipe"]
-    command += [*form, "-i", "pipe:0", *constant, *untagged, "-f", "mp3", "pipe:1"]
+    command = [*_ffmpeg(), *form, "-i", "pipe:0", *constant, *untagged, "-f", "mp3", "pipe:1"]
     samples = (np.asarray(audio, "<f4") / np.float32(_LAME_SCALE)).tobytes()
     encoder = subprocess.run(command, input=samples, capture_output=True, timeout=_ENCODING_SECONDS, check=False)
     if encoder.returncode:
@@ -95,19 +131,23 @@ def encode_mp3(audio):
     return encoder.stdout
 
 
-def _check(opened):
+def _check(opened, longest_seconds):
     if opened.format not in _KINDS:
-        raise AudioError("This is not a WAV, FLAC, Ogg or MP3 file.")
+        raise AudioError("This is not a WAV, FLAC, Ogg or MP3 file.", "audio.signature")
     if opened.channels > N_CHANNELS:
-        raise AudioError(f"The sound has {opened.channels} channels; one or two are needed.")
+        raise AudioError(f"The sound has {opened.channels} channels; one or two are needed.", "audio.channels")
     if not 8_000 <= opened.samplerate <= 192_000:
-        raise AudioError(f"The sound has a sample rate of {opened.samplerate} Hz, not one from 8,000 to 192,000.")
-    if not 0 < opened.frames <= MAX_SECONDS * opened.samplerate:
-        raise AudioError(f"The sound is empty or, by its header, longer than {MAX_SECONDS} s.")
+        raise AudioError(
+            f"The sound has a sample rate of {opened.samplerate} Hz, not one from 8,000 to 192,000.", "audio.rate"
+        )
+    if not 0 < opened.frames <= longest_seconds * opened.samplerate:
+        raise AudioError(f"The sound is empty or, by its header, longer than {longest_seconds:g} s.", "audio.duration")
 
 
 def _at_48_khz_stereo(samples, rate):
     if rate != SAMPLE_RATE:
+        from scipy.signal import resample_poly
+
         shared = gcd(rate, SAMPLE_RATE)
         samples = resample_poly(samples, SAMPLE_RATE // shared, rate // shared, axis=0)
     return np.repeat(samples, N_CHANNELS // samples.shape[1], axis=1).astype(np.float32)

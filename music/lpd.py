@@ -8,17 +8,14 @@ pypianoroll crash on bad ones).
 
 import io
 import json
-import math
-import re
-import struct
-import unicodedata
 import zipfile
-import zlib
 from contextlib import contextmanager, nullcontext
 from os import PathLike
 
 import numpy as np
 
+from music import arrays
+from music.archive import Archive, Limits
 from music.pianoroll import (
     BASS,
     DRUMS,
@@ -33,6 +30,7 @@ from music.pianoroll import (
     from_cells,
     refine,
 )
+from music.refusal import Refusal, is_plain
 
 MAX_BEATS = 40_000  # the longest of the 21,425 files has 39,960
 MAX_SOURCE_TRACKS = 128
@@ -42,15 +40,12 @@ MAX_MEMBER_BYTES = 32 * 2**20  # MAX_BEATS of float64 tempo at the finest grid t
 MAX_CELLS = 4_000_000
 TEMPO_RANGE_BPM = (10.0, 500.0)
 
-_HEADER = re.compile(
-    rb"\{'descr': '[<|]([bfiu][1248])', 'fortran_order': (?:True|False), 'shape': \(((?:\d{1,10}L?,? ?){0,2})\), ?\} *\n"
-)
-_NUMBERS = ("i4", "i8")
-# What zipfile and zlib raise for archives that were cut, flipped or written to deceive.
-_DAMAGED = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, RuntimeError, ValueError, OverflowError, OSError)
+# A constant tempo or an empty roll packs as tightly as deflate can, so the ratio says nothing; the sizes do.
+_LIMITS = Limits(MAX_MEMBERS, MAX_MEMBER_BYTES, total_bytes=2**30, ratio=2_000)
+_NUMBERS = ("<i4", "<i8")
 
 
-class LpdError(ValueError):
+class LpdError(Refusal):
     """The file is not what LPD files are; the message is one sentence that says where and how."""
 
 
@@ -151,53 +146,40 @@ def _archive(file):
     # Opened here, so that a path that cannot be read stays an OSError and only the content can be an LpdError.
     with open(file, "rb") if isinstance(file, (str, PathLike)) else nullcontext(file) as content:
         try:
-            with zipfile.ZipFile(content) as archive:
-                _check_directory(archive)
-                yield archive
+            yield Archive(content, _LIMITS)
         except LpdError:
             raise
-        except _DAMAGED as error:
-            raise LpdError("This is not an LPD file: it is not a zip archive, or a damaged one.") from error
+        except Refusal as refusal:
+            raise LpdError(f"This is not an LPD file: {_begun_small(str(refusal))}", refusal.problem) from refusal
 
 
-def _check_directory(archive):
-    members = archive.infolist()
-    if len(members) > MAX_MEMBERS:
-        raise LpdError(f"The archive holds {len(members)} members, more than an LPD file ever has.")
-    if len({member.filename for member in members}) < len(members):
-        raise LpdError("The archive holds two members of one name.")
-    for member in members:
-        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) or member.flag_bits & 1:
-            raise LpdError("The archive is encrypted or packed by a method that LPD files do not use.")
-        if member.file_size > MAX_MEMBER_BYTES:
-            raise LpdError(f"The archive holds a member of {member.file_size} bytes, more than an LPD file ever has.")
+def _begun_small(sentence):
+    return sentence[0].lower() + sentence[1:] if sentence.startswith("The ") else sentence
 
 
 def _info(archive):
+    if "info.json" not in archive:
+        raise LpdError("info.json is missing, so this is not an LPD file.", "lpd.info")
     try:
         info = json.loads(archive.read("info.json"))
-    except KeyError as error:
-        raise LpdError("info.json is missing, so this is not an LPD file.") from error
+    except Refusal:
+        raise
     except (ValueError, RecursionError) as error:
-        raise LpdError("info.json is not JSON.") from error
+        raise LpdError("info.json is not JSON.", "lpd.info") from error
     if not isinstance(info, dict):
-        raise LpdError("info.json does not describe tracks.")
-    info["name"] = _plain_text(info.get("name", ""))
+        raise LpdError("info.json does not describe tracks.", "lpd.info")
+    info["name"] = info.get("name", "")
+    if not is_plain(info["name"]):
+        raise LpdError("info.json: the name is too long or holds markup or control characters.", "text.markup")
     return info
-
-
-def _plain_text(name):
-    strange = not isinstance(name, str) or len(name) > 200 or re.search("[<>]", name)
-    # Categories C*: control, direction and unassigned characters, which could hide what a page shows.
-    if strange or any(unicodedata.category(letter)[0] == "C" for letter in name):
-        raise LpdError("info.json: the name is too long or holds markup or control characters.")
-    return name
 
 
 def _steps_per_beat(info):
     steps = info.get("beat_resolution", info.get("resolution"))
     if type(steps) is not int or not 1 <= steps <= MAX_STEPS_PER_BEAT:
-        raise LpdError(f"info.json: beat_resolution must be a whole number from 1 to {MAX_STEPS_PER_BEAT}.")
+        raise LpdError(
+            f"info.json: beat_resolution must be a whole number from 1 to {MAX_STEPS_PER_BEAT}.", "lpd.resolution"
+        )
     return steps
 
 
@@ -207,10 +189,13 @@ def _source_tracks(info):
     while (entry := info.get(str(len(tracks)))) is not None and len(tracks) <= MAX_SOURCE_TRACKS:
         program, is_drum = (entry.get("program"), entry.get("is_drum")) if isinstance(entry, dict) else (None, None)
         if type(program) is not int or not 0 <= program <= 127 or type(is_drum) is not bool:
-            raise LpdError(f"info.json: track {len(tracks)} needs a program from 0 to 127 and is_drum true or false.")
+            raise LpdError(
+                f"info.json: track {len(tracks)} needs a program from 0 to 127 and is_drum true or false.",
+                "lpd.program",
+            )
         tracks.append(track_of(program, is_drum))
     if not 1 <= len(tracks) <= MAX_SOURCE_TRACKS:
-        raise LpdError(f"info.json: the file needs 1 to {MAX_SOURCE_TRACKS} tracks.")
+        raise LpdError(f"info.json: the file needs 1 to {MAX_SOURCE_TRACKS} tracks.", "lpd.info")
     return tracks
 
 
@@ -223,33 +208,33 @@ def _cells(archive, tracks, steps_per_beat):
             lengths.add(n_steps)
         n_cells += len(step)
         if n_cells > MAX_CELLS:
-            raise LpdError(f"The piece has more than {MAX_CELLS} sounding cells.")
+            raise LpdError(f"The piece has more than {MAX_CELLS} sounding cells.", "lpd.shape")
         if track is not None:
             parts.append(np.stack([np.full(len(step), track), pitch, step, velocity]))
     if len(lengths) > 1:
-        raise LpdError("The tracks are of different lengths.")
+        raise LpdError("The tracks are of different lengths.", "lpd.shape")
     if not lengths:
-        raise LpdError("The piece has no time steps.")
+        raise LpdError("The piece has no time steps.", "lpd.shape")
     if not any(part.shape[1] for part in parts):
-        raise LpdError("The piece holds no note.")
+        raise LpdError("The piece holds no note.", "lpd.silent")
     return parts, lengths.pop()
 
 
 def _csc(archive, prefix, max_steps):
     shape = _array(archive, f"{prefix}_shape", _NUMBERS)
     if len(shape) != 2 or shape[1] != N_PITCHES or not 0 <= shape[0] <= max_steps:
-        raise LpdError(f"{prefix}_shape is not [time, 128] of at most {MAX_BEATS} beats.")
-    data = _array(archive, f"{prefix}_data", ("u1", "b1"))
+        raise LpdError(f"{prefix}_shape is not [time, 128] of at most {MAX_BEATS} beats.", "lpd.shape")
+    data = _array(archive, f"{prefix}_data", ("|u1", "|b1"))
     step = _array(archive, f"{prefix}_indices", _NUMBERS)
     columns = _array(archive, f"{prefix}_indptr", _NUMBERS)
     if len(step) != len(data) or (len(step) and not 0 <= step.min() <= step.max() < shape[0]):
-        raise LpdError(f"{prefix}_indices does not give each value a time step of the piece.")
+        raise LpdError(f"{prefix}_indices does not give each value a time step of the piece.", "lpd.indices")
     if len(columns) != N_PITCHES + 1 or columns[0] != 0 or columns[-1] != len(step) or (np.diff(columns) < 0).any():
-        raise LpdError(f"{prefix}_indptr does not part the values into 128 pitches.")
+        raise LpdError(f"{prefix}_indptr does not part the values into 128 pitches.", "lpd.indices")
     if data.dtype == bool:
         data = data * np.uint8(64)  # a binary roll: as loud as pypianoroll plays it
     if len(data) and data.max() > 127:
-        raise LpdError(f"{prefix}_data holds a velocity above 127.")
+        raise LpdError(f"{prefix}_data holds a velocity above 127.", "lpd.velocity")
     pitch = np.repeat(np.arange(N_PITCHES), np.diff(columns))
     sounds = data > 0
     return pitch[sounds], step[sounds], data[sounds], int(shape[0])
@@ -262,31 +247,26 @@ def _tempo(archive, n_steps, steps_per_beat):
     the other and then tiled over the steps, so that the first `beats` numbers are the tempi. Taken
     step by step they would be wrong in every file that changes tempo, one in five.
     """
-    if "tempo.npy" not in archive.namelist():
+    if "tempo.npy" not in archive:
         return np.full(-(-n_steps // steps_per_beat), 120.0)
-    tempo = _array(archive, "tempo", ("f8", "f4"))
+    tempo = _array(archive, "tempo", ("<f8", "<f4"))
     if len(tempo) != n_steps:
-        raise LpdError(f"tempo has {len(tempo)} values for {n_steps} steps.")
+        raise LpdError(f"tempo has {len(tempo)} values for {n_steps} steps.", "lpd.tempo")
     tempo = tempo[: -(-n_steps // steps_per_beat)]
     low, high = TEMPO_RANGE_BPM
     if not ((tempo >= low) & (tempo <= high)).all():
-        raise LpdError(f"tempo holds a value that is not from {low:g} to {high:g} beats a minute.")
+        raise LpdError(f"tempo holds a value that is not from {low:g} to {high:g} beats a minute.", "lpd.tempo")
     return tempo.astype(float)
 
 
 def _array(archive, name, kinds):
     """Return the one-dimensional content of a .npy member whose dtype is one of these kinds."""
+    if f"{name}.npy" not in archive:
+        raise LpdError(f"{name} is missing.", "lpd.info")
     try:
-        content = archive.read(f"{name}.npy")
-    except KeyError as error:
-        raise LpdError(f"{name} is missing.") from error
-    start = 12 if content[6:7] == b"\x02" else 10
-    header = _HEADER.match(content, start)
-    if not content.startswith((b"\x93NUMPY\x01", b"\x93NUMPY\x02")) or header is None:
-        raise LpdError(f"{name} is not an array of plain numbers.")
-    kind = header[1].decode()
-    shape = [int(size) for size in re.findall(rb"\d+", header[2])]
-    count, dtype = math.prod(shape), np.dtype(kind)
-    if kind not in kinds or max(shape, default=0) != count or len(content) - header.end() != count * dtype.itemsize:
-        raise LpdError(f"{name} does not hold one row of the right kind of numbers, as long as it says.")
-    return np.frombuffer(content, dtype.newbyteorder("<"), count, header.end())
+        array = arrays.read(archive.read(f"{name}.npy"), name, kinds)
+    except arrays.ArrayError as refusal:
+        raise LpdError(str(refusal), refusal.problem) from refusal
+    if array.size != max(array.shape, default=1):
+        raise LpdError(f"{name} does not hold one row of numbers.", "npz.shape")
+    return array.reshape(-1)

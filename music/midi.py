@@ -28,6 +28,7 @@ from music.pianoroll import (
     from_cells,
     refine,
 )
+from music.refusal import Refusal
 
 MAX_BYTES = 4 * 2**20
 MAX_NOTES = 60_000
@@ -42,7 +43,7 @@ _TEXTS, _END_OF_TRACK, _TEMPO, _METRE = range(1, 8), 0x2F, 0x51, 0x58
 _ALL_NOTES_OFF = 123
 
 
-class MidiError(ValueError):
+class MidiError(Refusal):
     """The file cannot be read as music; the message is one sentence that says why."""
 
 
@@ -80,12 +81,12 @@ def read(file):
     metres = sorted(score.time_signature_changes, key=lambda metre: metre.time)
     beats = score.get_beats(metres[0].time if metres else 0.0)
     if len(beats) == 0:
-        raise MidiError("The MIDI file holds no note.")
+        raise MidiError("The MIDI file holds no note.", "midi.no_notes")
     last = beats[-1] - beats[-2] if len(beats) > 1 else 60.0 / score.get_tempo_changes()[1][0]
     beats = np.append(beats, beats[-1] + last)  # (beats + 1,): where each begins, and the end
     cells = [_cells(instrument, track, beats) for instrument, track in _playing(score, beats[0])]
     if not cells:
-        raise MidiError("The MIDI file holds no note that one of the five tracks would play.")
+        raise MidiError("The MIDI file holds no note that one of the five tracks would play.", "midi.no_notes")
     track, pitch, step, velocity = np.concatenate(cells, axis=1)
     n_steps = (len(beats) - 1) * LPD_STEPS_PER_BEAT
     return from_cells(track, pitch, step, velocity, n_steps, LPD_STEPS_PER_BEAT, _tempo(beats))
@@ -145,9 +146,9 @@ def _parsed(content):
             warnings.simplefilter("ignore", RuntimeWarning)
             return pretty_midi.PrettyMIDI(io.BytesIO(content))
     except KeySignatureError as error:
-        raise MidiError("The MIDI file holds a key signature that does not exist.") from error
+        raise MidiError("The MIDI file holds a key signature that does not exist.", "midi.event") from error
     except Exception as error:  # mido and pretty_midi raise whatever the bytes lead them to
-        raise MidiError("The MIDI file holds an event that cannot be read.") from error
+        raise MidiError("The MIDI file holds an event that cannot be read.", "midi.event") from error
 
 
 def _playing(score, start_seconds):
@@ -192,7 +193,7 @@ def _tempo(beats):
     tempo = 60.0 / np.diff(beats)
     low, high = TEMPO_RANGE_BPM
     if not ((tempo > low - 1e-6) & (tempo < high + 1e-6)).all():
-        raise MidiError(f"The MIDI file has a tempo that is not from {low:g} to {high:g} beats a minute.")
+        raise MidiError(f"The MIDI file has a tempo that is not from {low:g} to {high:g} beats a minute.", "midi.tempo")
     return np.clip(tempo, low, high)
 
 
@@ -202,24 +203,28 @@ def outline_of(content):
     Raises MidiError at the first thing that is broken or beyond the caps above.
     """
     if len(content) > MAX_BYTES:
-        raise MidiError(f"The MIDI file is larger than {MAX_BYTES // 2**20} MB.")
+        raise MidiError(f"The MIDI file is larger than {MAX_BYTES // 2**20} MB.", "file.size")
     if len(content) < 14 or content[:8] != b"MThd\0\0\0\6":
-        raise MidiError("This is not a MIDI file.")
+        raise MidiError("This is not a MIDI file.", "midi.signature")
     form, n_tracks, division = struct.unpack(">HHH", content[8:14])
     if form > 1:
-        raise MidiError("The MIDI file is of format 2 (independent sequences); only formats 0 and 1 are one piece.")
+        raise MidiError(
+            "The MIDI file is of format 2 (independent sequences); only formats 0 and 1 are one piece.", "midi.format"
+        )
     if not 0 < division < 0x8000:
-        raise MidiError("The MIDI file counts time in no ticks a beat (its division is 0 or in film frames).")
+        raise MidiError(
+            "The MIDI file counts time in no ticks a beat (its division is 0 or in film frames).", "midi.division"
+        )
     outline, at = Outline(division), 14
     for _ in range(n_tracks):
         length = int.from_bytes(content[at + 4 : at + 8], "big")
         body = content[at + 8 : at + 8 + length]
         if content[at : at + 4] != b"MTrk" or len(body) < length:
-            raise MidiError("The MIDI file is cut short: a track is missing or incomplete.")
+            raise MidiError("The MIDI file is cut short: a track is missing or incomplete.", "midi.truncated")
         try:
             _look_through(body, outline)
         except IndexError as error:
-            raise MidiError("The MIDI file is cut short within an event.") from error
+            raise MidiError("The MIDI file is cut short within an event.", "midi.truncated") from error
         at += 8 + length
     _check(outline)
     return outline
@@ -227,9 +232,9 @@ def outline_of(content):
 
 def _check(outline):
     if outline.n_notes == 0:
-        raise MidiError("The MIDI file holds no note.")
+        raise MidiError("The MIDI file holds no note.", "midi.no_notes")
     if outline.n_ticks > MAX_TICKS or outline.n_beats > MAX_BEATS:
-        raise MidiError(f"The MIDI file is longer than {MAX_BEATS} beats or {MAX_TICKS} ticks.")
+        raise MidiError(f"The MIDI file is longer than {MAX_BEATS} beats or {MAX_TICKS} ticks.", "midi.duration")
 
 
 def _look_through(track, outline):
@@ -241,13 +246,13 @@ def _look_through(track, outline):
         at += track[at] >> 7
         outline.n_events += 1
         if sysex_open and status != _SYSEX[1]:
-            break
+            raise MidiError("The MIDI file has a system-exclusive event without its end.", "midi.event")
         if status == _META or status in _SYSEX:
             kind = track[at] if status == _META else None
             length, at = _number(track, at + (status == _META))
             body = track[at : at + length]
             if len(body) < length:
-                raise MidiError("The MIDI file holds an event that runs over the end of its track.")
+                raise MidiError("The MIDI file holds an event that runs over the end of its track.", "midi.truncated")
             sysex_open = (status == _SYSEX[0] or sysex_open) and body[-1:] != b"\xf7"
             if kind == _END_OF_TRACK:
                 outline.n_ticks = max(outline.n_ticks, tick)
@@ -257,7 +262,7 @@ def _look_through(track, outline):
             running = status
             length = _check_channel_event(status, track, at, outline)
         at += length
-    raise MidiError("The MIDI file has a track, or a system-exclusive event, without its end.")
+    raise MidiError("The MIDI file has a track without its end.", "midi.truncated")
 
 
 def _number(track, at):
@@ -267,20 +272,22 @@ def _number(track, at):
         value = value << 7 | track[place] & 0x7F
         if track[place] < 0x80:
             return value, place + 1
-    raise MidiError("The MIDI file holds a number of more than four bytes.")
+    raise MidiError("The MIDI file holds a number of more than four bytes.", "midi.event")
 
 
 def _check_channel_event(status, track, at, outline):
     """Count the event whose data bytes begin here, and return how many they are."""
     if not 0x80 <= status < 0xF0:
-        raise MidiError("The MIDI file holds an event of no known kind.")
+        raise MidiError("The MIDI file holds an event of no known kind.", "midi.event")
     length = 1 if status & 0xE0 == _PROGRAM else 2
     if track[at] > 127 or track[at + length - 1] > 127:
-        raise MidiError("The MIDI file holds a pitch, velocity or other value above 127.")
+        raise MidiError("The MIDI file holds a pitch, velocity or other value above 127.", "midi.event")
     if status & 0xF0 == _NOTE_ON and track[at + 1] > 0:
         outline.n_notes += 1
     if outline.n_notes > MAX_NOTES or outline.n_events > MAX_EVENTS:
-        raise MidiError(f"The MIDI file holds more than {MAX_NOTES} notes or {MAX_EVENTS} events.")
+        raise MidiError(
+            f"The MIDI file holds more than {MAX_NOTES} notes or {MAX_EVENTS} events.", "midi.too_many_notes"
+        )
     return length
 
 
@@ -288,13 +295,15 @@ def _note_meta(kind, body, tick, outline):
     if kind == _TEMPO:
         outline.n_tempo_changes += 1
         if int.from_bytes(body, "big") == 0 or len(body) != 3:
-            raise MidiError("The MIDI file holds a tempo of no time a beat.")
+            raise MidiError("The MIDI file holds a tempo of no time a beat.", "midi.tempo")
         if outline.n_tempo_changes > MAX_TEMPO_CHANGES:
-            raise MidiError(f"The MIDI file holds more than {MAX_TEMPO_CHANGES} changes of tempo.")
+            raise MidiError(
+                f"The MIDI file holds more than {MAX_TEMPO_CHANGES} changes of tempo.", "midi.too_many_events"
+            )
     if kind == _METRE:
         if len(body) < 2 or body[0] == 0 or body[1] > 6:
-            raise MidiError("The MIDI file holds a time signature that does not exist.")
+            raise MidiError("The MIDI file holds a time signature that does not exist.", "midi.event")
         outline.metres.append((tick, body[0], 2 ** body[1]))
     if kind in _TEXTS and b"<" in body and b"=" in body:
         # Nothing of ours keeps such text, but whoever puts markup into a score has something else in mind than music.
-        raise MidiError("The MIDI file holds markup where a name or lyrics belong.")
+        raise MidiError("The MIDI file holds markup where a name or lyrics belong.", "text.markup")

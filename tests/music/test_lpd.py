@@ -78,7 +78,7 @@ def test_a_real_file_calls_itself_by_the_md5_of_its_midi(shared):
 def test_hostile_files_are_refused_with_one_sentence_and_the_valid_ones_read(shared):
     files = sorted((shared / "data/uploads").glob("*.npz"))
     named = {
-        "n02": "tempo", "n03": "tempo", "n04": "packed", "n06": "packed", "n09": "indptr", "n10": "info.json is missing",
+        "n02": "tempo", "n03": "tempo", "n04": "unpacks", "n06": "unpacks", "n09": "indptr", "n10": "info.json is missing",
         "n11": "not JSON", "n12": "beat_resolution", "n13": "beat_resolution", "n14": "tempo", "n16": "velocity above 127",
         "n17": "128", "n18": "no note", "n19": "no time steps", "n21": "damaged", "n23": "markup", "n24": "program",
     }  # fmt: skip
