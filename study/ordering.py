@@ -217,7 +217,7 @@ def dealt_blocks(items, conditions, chance):
     blocks' sizes differ by one at most.
     """
     groups = _by_condition(items, conditions)
-    blocks: list = [[] for _ in range(max(map(len, groups.values()), default=0))]
+    blocks = [[] for _ in range(max(map(len, groups.values()), default=0))]
     turn = 0
     for name in shuffled(groups, chance):
         for item in shuffled(groups[name], chance):
@@ -285,7 +285,7 @@ def _cycle_of_subsets(n_items, n_chosen, seed):
     n_met = np.zeros((n_items, n_items), int)  # how often two were chosen together
     cycle = []
     for _ in range(ROUNDS_OF_A_CYCLE * n_items):
-        chosen: list = []
+        chosen = []
         candidates = np.array(shuffled(range(n_items), chance))
         for _ in range(n_chosen):
             # The least often chosen first, or counts would drift apart; of those, the one that met the others least.

@@ -39,7 +39,6 @@ export class Player {
   }
 
   play() {
-    if (this.state === "ended") this.audio.currentTime = 0;
     // Refused where the browser sees no gesture: the button is still there to be pressed.
     this.audio.play().catch(() => this.turn(this.state === "playing" ? "paused" : this.state));
   }

@@ -232,6 +232,22 @@ def test_smaller_conditions_are_spread_evenly_over_the_blocks():
         assert chisquare(np.bincount(places, minlength=6)).pvalue > 0.01
 
 
+def test_every_way_to_keep_blocks_apart_is_equally_likely():
+    conditions = {0: "a", 1: "b", 2: "c", 3: "a", 4: "b", 5: "a"}
+    blocks = [[0, 1, 2], [3, 4], [5]]  # a block may not begin with what the one before ended with
+    allowed = {
+        (*first, *second, 5)
+        for first in permutations(blocks[0])
+        for second in permutations(blocks[1])
+        if neighbours_of_one_condition((*first, *second, 5), conditions) == 0
+    }
+
+    drawn = Counter(tuple(ordering.separated_blocks(blocks, conditions, random.Random(seed))) for seed in range(2_000))
+
+    assert set(drawn) == allowed
+    assert chisquare(list(drawn.values())).pvalue > 0.01
+
+
 # ---- subsets
 
 

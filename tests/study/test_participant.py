@@ -2,6 +2,7 @@
 
 import pytest
 from django.test import Client
+from django.utils.html import escape
 
 from study.models import PlayEvent, Rating, Session, Trial
 
@@ -159,6 +160,20 @@ def test_the_study_speaks_in_its_researchers_words_as_text(make_study):
     assert "<p>First.</p>" in text
     assert "&lt;b&gt;Second.&lt;/b&gt;" in text
     assert "I know what I do." in text
+
+
+@pytest.mark.parametrize(
+    "words", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "{{ 7 }}{% x %} 100 %"]
+)
+def test_whatever_a_researcher_types_is_text(make_study, listener_of, words):
+    scales = ({"question": words, "low_label": words, "high_label": words},)
+    listener = listener_of(make_study(public_title=words, welcome=words, consent=words, thanks=words, scales=scales))
+
+    pages = [listener.open(), listener.begin(), *(listener.rate(overall="5") for _ in range(3))]
+
+    for page in pages:
+        assert escape(words) in page.content.decode()
+        assert escape(words) == words or words not in page.content.decode()
 
 
 # ---- a rating, once
