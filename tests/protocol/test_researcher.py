@@ -136,13 +136,36 @@ def test_a_researcher_gets_from_a_checkpoint_to_a_csv(
     page.locator(".state-closed").wait_for()
 
 
-def test_every_page_of_a_study_is_usable_by_keyboard_and_screen_reader(page, live_server, paper_study, draft):
+def test_the_length_of_a_session_is_seen_while_settings_are_chosen(page, live_server, ada, draft):
+    log_in(page, live_server.url)
+    page.goto(f"{live_server.url}/studies/{draft.slug}/settings/")
+    page.get_by_text("A session takes 1 minute.").wait_for()
+
+    page.get_by_label("Length of each clip").fill("60")
+    page.get_by_label("Hidden repeats").fill("3")
+    page.get_by_label("Latin square").check()
+
+    # 6 x (1 + 8) s and 6 x (60 + 8) s.
+    page.get_by_text("A session takes 1 to 7 minutes.").wait_for()
+    page.get_by_text("Its Latin square is complete with every 6 participants.").wait_for()
+    draft.refresh_from_db()
+    assert (draft.length_seconds, draft.n_repeats, draft.order) == (2, 0, "shuffle")
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_every_page_of_a_study_is_usable_by_keyboard_and_screen_reader(
+    new_page, live_server, paper_study, draft, width
+):
+    page = new_page(width=width)
+    paper_study.scales.create(name="rhythm", question="How convincing is the rhythm?", position=1)
     log_in(page, live_server.url)
     condition = draft.conditions.first()
     addresses = [
         "/",
         "/studies/new/",
         f"/studies/{draft.slug}/",
+        f"/studies/{draft.slug}/settings/",
+        f"/studies/{draft.slug}/scales/new/",
         f"/studies/{draft.slug}/conditions/{condition.pk}/clips/",
         f"/studies/{draft.slug}/remove/",
         "/studies/paper/",

@@ -10,7 +10,7 @@ from django.core.management.base import CommandError
 from generation.models import Clip
 from study import export, tables
 from study.models import Rating, Stimulus, Study
-from tests.study.test_researcher import PAGES, QUESTION, SETTINGS, address
+from tests.console import PAGES, QUESTION, SETTINGS, address
 
 pytestmark = pytest.mark.django_db
 
