@@ -6,7 +6,7 @@ Normal effects are integrated out by Laplace's approximation. The parameters are
 Laplace's term has too: its curvature changes with the parameters directly and through the mode.
 
 Conventions: effects u are in units of their standard deviation, sessions first, then stimuli, (q,); `upper` and `lower`
-are the thresholds around each rating less eta (n,), infinite at the ends.
+are the thresholds around each rating less eta (n,), infinite at the ends; z is a rating's row of scaled effects.
 
 Sources: McCullagh, J. R. Stat. Soc. B 42, 1980; objective as R's ordinal::clmm (Christensen, 2015) with nAGQ = 1.
 """
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from scipy import linalg, optimize, stats
-from scipy.special import expit, log_expit
+from scipy.special import expit
 
 from analysis.grid import grid
 
@@ -105,7 +105,7 @@ def fit_ordinal(y, design, sessions, stimuli, with_errors=True):
         raise ValueError("sessions and stimuli must have two levels or more")
     laplace = _Laplace(answers, np.asarray(design, float), np.asarray(sessions), np.asarray(stimuli))
     found = optimize.minimize(
-        laplace.loss, laplace.start(), jac=True, method="BFGS", options={"gtol": 1e-6 / len(y) ** 0.5, "maxiter": 500}
+        laplace.loss, laplace.start(), jac=True, method="BFGS", options={"gtol": 1e-5 / len(y) ** 0.5, "maxiter": 500}
     )
     thresholds, beta, sd = laplace.unpack(found.x)
     if not np.isfinite(found.fun) or np.abs(beta).max(initial=0) > TOO_FAR:
@@ -116,53 +116,36 @@ def fit_ordinal(y, design, sessions, stimuli, with_errors=True):
     return OrdinalFit(thresholds, beta, session, stimulus, -float(found.fun) * len(y), errors, levels)
 
 
-@dataclass(frozen=True)
 class _Rates:
-    """Derivatives of log P(rating) of each rating by its upper and lower threshold less eta; all (n,)."""
+    """Probabilities of the ratings and their derivatives; everything (n,).
 
-    log_p: np.ndarray
-    upper: np.ndarray
-    lower: np.ndarray
-    upper2: np.ndarray
-    lower2: np.ndarray
-    both: np.ndarray
-    upper3: np.ndarray
-    lower3: np.ndarray
+    With F the logistic curve, b and a the thresholds around a rating less eta, and f = F (1 - F):
+    P = F(b) - F(a) = F(b) F(-a) (1 - exp(a - b)), which loses no digit however far out both are; the derivative of
+    log P by a shift of both is 1 - F(b) - F(a), and the second one -(f(b) + f(a)).
+    """
 
-    @classmethod
-    def at(cls, upper, lower):
-        with np.errstate(invalid="ignore"):
-            gap = np.where(np.isinf(upper) | np.isinf(lower), -np.inf, lower - upper)
-        # F(b) - F(a) = F(b) F(-a) (1 - exp(a - b)): in logs, no digit is lost however far out both are.
-        apart = np.log(-np.expm1(gap))
-        b = np.exp(log_expit(-upper) - log_expit(-lower) - apart)  # density over probability
-        a = -np.exp(log_expit(lower) - log_expit(upper) - apart)
-        up, low = expit(upper), expit(lower)
-        slope_b, slope_a = b * (1 - 2 * up), a * (1 - 2 * low)
-        bb, aa = slope_b - b**2, slope_a - a**2
-        return cls(
-            log_p=log_expit(upper) + log_expit(-lower) + apart,
-            upper=b,
-            lower=a,
-            upper2=bb,
-            lower2=aa,
-            both=-a * b,
-            upper3=b * (1 - 6 * up * (1 - up)) - slope_b * b - 2 * b * bb,
-            lower3=a * (1 - 6 * low * (1 - low)) - slope_a * a - 2 * a * aa,
-        )
+    def __init__(self, upper, lower, apart):
+        """apart: 1 - exp(lower - upper)"""
+        self.upper, self.lower, self.apart = upper, lower, apart
+        self.below, self.above = expit(upper), expit(-lower)  # F(b), 1 - F(a)
 
-    @property
-    def weights(self):
-        """Minus the second derivative by eta."""
-        return -(self.upper2 + 2 * self.both + self.lower2)
+    def log_likelihood(self):
+        return float(np.log(self.below * self.above * self.apart).sum())
 
-    def weight_slopes(self):
-        """Return the derivatives of the weights by the upper and by the lower threshold."""
-        upper_upper_lower = -(self.upper2 * self.lower + self.upper * self.both)
-        upper_lower_lower = -(self.both * self.lower + self.upper * self.lower2)
-        by_upper = -(self.upper3 + 2 * upper_upper_lower + upper_lower_lower)
-        by_lower = -(upper_upper_lower + 2 * upper_lower_lower + self.lower3)
-        return by_upper, by_lower
+    def shifts(self):
+        return self.above - self.below
+
+    def densities(self):
+        """Return (f(b), f(a))."""
+        return self.below * (1 - self.below), self.above * (1 - self.above)
+
+    def density_slopes(self):
+        at_upper, at_lower = self.densities()
+        return at_upper * (1 - 2 * self.below), at_lower * (2 * self.above - 1)
+
+    def by_threshold(self):
+        """Return the derivatives of log P by the upper and by the lower threshold alone."""
+        return expit(-self.upper) / (self.above * self.apart), -expit(self.lower) / (self.below * self.apart)
 
 
 class _Curvature:
@@ -250,18 +233,22 @@ class _Laplace:
         """Return the value and its slopes by thresholds, beta and sd."""
         scale = np.repeat(sd, self.sizes)  # (q,)
         u, rates, curvature = self._find_mode(thresholds, self.design @ beta, scale)
-        value = -rates.log_p.sum() + u @ u / 2 + curvature.log_det() / 2
+        value = -rates.log_likelihood() + u @ u / 2 + curvature.log_det() / 2
         diagonal, crossed = curvature.inverse()
         leverage = self._leverage(diagonal, crossed, scale)  # (n,) z' H^-1 z
-        by_upper, by_lower = (slope * leverage / 2 for slope in rates.weight_slopes())
+        by_upper, by_lower = (slope * leverage / 2 for slope in rates.density_slopes())
         # How far the mode's move changes the curvature: by effect (q,), then by rating (n,).
         pull = curvature.solve(scale * self._gather(-(by_upper + by_lower)))
         carried = self._spread(scale * pull)
-        upper = -rates.upper + by_upper - carried * (rates.upper2 + rates.both)
-        lower = -rates.lower + by_lower - carried * (rates.lower2 + rates.both)
+        upper, lower = (
+            change + carried * density - slope
+            for change, density, slope in zip(
+                (by_upper, by_lower), rates.densities(), rates.by_threshold(), strict=True
+            )
+        )
         by_eta = -(upper + lower)
         # A standard deviation acts through eta, through the mode, and on the curvature itself.
-        by_scale = u * self._gather(by_eta) - pull * self._gather(rates.upper + rates.lower)
+        by_scale = u * self._gather(by_eta) - pull * self._gather(rates.shifts())
         by_scale += np.divide(1 - diagonal, scale, out=np.zeros(len(u)), where=scale != 0)
         by_sd = np.add.reduceat(by_scale, [0, self.sizes[0]])
         return value, np.concatenate([self._by_threshold(upper, lower), self.design.T @ by_eta, by_sd])
@@ -275,11 +262,12 @@ class _Laplace:
         """Return the most likely effects (q,), the rates and the curvature there, by Newton's method."""
         ends = np.concatenate([[-np.inf], thresholds, [np.inf]])
         upper, lower = ends[self.answers + 1] - fixed, ends[self.answers] - fixed
+        apart = -np.expm1(-np.diff(ends))[self.answers]
 
         def at(u):
             eta = self._spread(scale * u)
-            rates = _Rates.at(upper - eta, lower - eta)
-            return rates.log_p.sum() - u @ u / 2, rates
+            rates = _Rates(upper - eta, lower - eta, apart)
+            return rates.log_likelihood() - u @ u / 2, rates
 
         u = self.mode
         value, rates = at(u)
@@ -287,8 +275,8 @@ class _Laplace:
             u = np.zeros(len(u))
             value, rates = at(u)
         for _ in range(MOST_STEPS):
-            curvature = self._curvature(rates.weights, scale)
-            slope = -scale * self._gather(rates.upper + rates.lower) - u
+            curvature = self._curvature(sum(rates.densities()), scale)
+            slope = -scale * self._gather(rates.shifts()) - u
             if np.abs(slope).max() < 1e-10 * len(fixed):
                 break
             u, value, rates = self._climb(at, u, value, curvature.solve(slope))
