@@ -136,6 +136,8 @@ def _check_overlaps(infos, end):
         if info.header_offset + HEADER_BYTES + len(_name_bytes(info)) + info.compress_size > end:
             raise ArchiveError(f"The archive's members overlap at {_shown(info.orig_filename)}.", "zip.overlap")
         end = info.header_offset
+    if end < 0:
+        raise ArchiveError("The zip archive is damaged: a member lies before its start.", "zip.unreadable")
 
 
 def _name_bytes(info):

@@ -8,11 +8,11 @@ Nothing is unpacked and nothing kept: a draw reads the few notes that it needs t
 not grow with the corpus.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from music.pianoroll import BEATS_PER_BAR, N_PITCHES, N_TRACKS
+from music.pianoroll import BEATS_PER_BAR, DRUMS, N_PITCHES, N_TRACKS
 
 # Generation begins from silence; without some windows that do, no network would have seen how a piece begins.
 BEGINNING_SHARE = 1 / 32
@@ -42,16 +42,16 @@ class Windows:
 def draw(corpus, pieces, n_windows, n_steps, rng, context_steps=0):
     """Return Windows drawn at random: a piece by its length, then a place in it, each with equal chances.
 
-    pieces: int array of indices into corpus.pieces, each at least n_steps long
+    pieces: int array of indices into corpus.pieces; one that is shorter than a window is silent after its end
     rng: numpy Generator; the only source of chance
     context_steps: a small share of the windows starts this many steps before its piece's first bar with notes
 
-    Raises ValueError if there is no piece, or one is shorter than a window.
+    Raises ValueError if there is no piece, or all are shorter than a window.
     """
     pieces = np.asarray(pieces, np.int64)
-    n_places = corpus.n_steps[pieces] - n_steps + 1
-    if not len(pieces) or n_places.min() < 1:
-        raise ValueError(f"pieces: there are none, or some are shorter than a window of {n_steps} steps")
+    if not len(pieces) or corpus.n_steps[pieces].max() < n_steps:
+        raise ValueError(f"pieces: there are none, or all are shorter than a window of {n_steps} steps")
+    n_places = np.maximum(corpus.n_steps[pieces] - n_steps + 1, 1)
     shares = np.cumsum(n_places)
     place = rng.integers(shares[-1], size=n_windows)
     chosen = np.searchsorted(shares, place, side="right")
@@ -60,8 +60,52 @@ def draw(corpus, pieces, n_windows, n_steps, rng, context_steps=0):
     piece = pieces[chosen]
     bar = BEATS_PER_BAR * corpus.steps_per_beat
     first_bar = np.minimum(corpus.first_onset[piece] // bar * bar, corpus.n_steps[piece] - n_steps)
-    start = np.where(beginnings, first_bar - context_steps, start)
+    start = np.where(beginnings, np.maximum(first_bar, 0) - context_steps, start)
     return cut(corpus, piece, start, n_steps)
+
+
+def draw_on_grid(corpus, steps_per_beat, pieces, n_windows, n_steps, rng, context_steps=0):
+    """Return Windows as `draw` does, of n_steps steps of this grid, which may be coarser than the corpus'.
+
+    Raises ValueError as `draw` does, or if the corpus' grid is the coarser one.
+    """
+    ratio, rest = divmod(corpus.steps_per_beat, steps_per_beat)
+    if rest or not ratio:
+        raise ValueError(f"a corpus of {corpus.steps_per_beat} steps a beat has no grid of {steps_per_beat}")
+    if ratio == 1:
+        return draw(corpus, pieces, n_windows, n_steps, rng, context_steps)
+    drawn = draw(corpus, pieces, n_windows, n_steps * ratio, rng, context_steps * ratio)
+    return coarsened(drawn, ratio)
+
+
+def coarsened(windows, ratio):
+    """Return the windows with so many steps made one, as `pianoroll.coarsen` rounds: to the step of the piece that is nearest."""
+    n_steps, first = windows.n_steps // ratio, windows.position // ratio
+    offset = windows.position - first * ratio  # a window that starts within a step of the new grid starts with that step
+    at = offset[windows.row]
+    onset = np.minimum((windows.onset + at + ratio // 2) // ratio, n_steps - 1)
+    end = np.maximum((windows.end + at + ratio // 2) // ratio, onset + 1)
+    end = np.where(windows.track == DRUMS, onset + 1, np.minimum(end, n_steps))
+    return replace(windows, n_steps=n_steps, position=first, onset=onset, end=end)
+
+
+def ending(roll, n_steps):
+    """Return one window of the roll's last n_steps steps; before a roll that is shorter it is silent."""
+    start = roll.n_steps - n_steps
+    notes = roll.notes[roll.notes["end"] > start]
+    onset, end = notes["onset"].astype(np.int64) - start, notes["end"].astype(np.int64) - start
+    return Windows(
+        n_windows=1,
+        n_steps=n_steps,
+        position=np.array([start]),
+        row=np.zeros(len(notes), np.int64),
+        onset=np.maximum(onset, 0),
+        end=end,
+        begins=onset >= 0,
+        track=notes["track"],
+        pitch=notes["pitch"],
+        velocity=notes["velocity"],
+    )
 
 
 def cut(corpus, piece, start, n_steps):

@@ -1,15 +1,17 @@
 """The networks, one file a family. Importing this room imports TensorFlow; the site never does.
 
-Every module here offers the same five functions. Arrays of music are dense: uint8 or bool (window, step, track 5,
-pitch 128), 1 where a note sounds; `chance` is float32 (window,), uniform on [0, 1): whatever a window leaves to chance
-is decided by it, so that a test loss is read on the same questions each time.
+Every module here offers the same six functions. `music` is what `prepared` makes of drawn windows, an array whose first
+axis is the window: for most families uint8 (window, step, track 5, pitch 128), 1 where a note sounds. `chance` is float32
+(window,), uniform on [0, 1): whatever a window leaves to chance is decided by it, so that a test loss is read on the same
+questions each time.
 
     build(configuration)                          -> keras.Model of standard layers, whose outputs are logits
-    loss(model, configuration, sounds, chance)    -> scalar tensor; a window is the family's context and target
+    prepared(windows, configuration)              -> music; a window is the family's context and target
+    loss(model, configuration, music, chance)     -> scalar tensor
     baselines(configuration, train, test, chance) -> {"marginal", "hold"}: the loss of answers that know nothing
-    calibration(model, configuration, sounds, rates) -> dict for the card, what sampling needs besides the weights;
-                                                     rates: float (track, pitch), how often each sounds in training
-    sampler(model, card)                          -> Sampler
+    calibration(model, configuration, music, rates) -> dict for the card, what sampling needs besides the weights;
+                                                     rates: the mean over windows and steps of the music to train on
+    sampler(model, card, settings)                -> Sampler; settings: the family's settings of sampling, all of them
 """
 
 import os
@@ -25,6 +27,10 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import numpy as np
 
 from training.families import family_named
+from training.windows import Windows
+
+# Sampling starts from silence and settles in this time, which is not kept; or from as much of a prompt.
+PROMPT_BEATS = 8
 
 
 @contextmanager
@@ -47,11 +53,26 @@ with _without_chatter():
 
 
 @dataclass(frozen=True)
+class Wishes:
+    """What a caller may wish of any family.
+
+    temperature: divides the logits; at 0 the likeliest is taken
+    top_p: only the likeliest answers that together reach this probability are drawn from
+    prompt: training.windows.Windows, one window of PROMPT_BEATS beats which the clip goes on from; or None
+    """
+
+    temperature: float = 1.0
+    top_p: float = 1.0
+    prompt: Windows | None = None
+
+
+@dataclass(frozen=True)
 class Sampler:
     """How a network is sampled.
 
     draws: n_steps -> shape of the uniform draws that one clip needs
-    generate: (uniform draws (clip, ...), temperature) -> bool (clip, step, track 5, pitch 128), in one compiled graph
+    generate: (uniform draws (clip, ...), Wishes) -> (sounds, onsets), in one compiled graph; bool (clip, step, track 5,
+        pitch 128), or None for onsets where a note begins wherever sound does
     """
 
     draws: Callable
@@ -67,6 +88,11 @@ def set_up(seed):
 def network(family_name):
     """Return the module of this family."""
     return import_module(f"training.networks.{family_named(family_name).network}")
+
+
+def grid(family_name, corpus):
+    """Return the steps per beat at which this family hears this corpus."""
+    return family_named(family_name).steps_per_beat or corpus.steps_per_beat
 
 
 def build(family_name, configuration, weights=None):

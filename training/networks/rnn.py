@@ -12,12 +12,13 @@ import numpy as np
 import tensorflow as tf
 
 from music.pianoroll import DRUMS, N_PITCHES, N_TRACKS
+from training import windows
 from training.families import FAMILIES
-from training.networks import Sampler
+from training.networks import PROMPT_BEATS, Sampler
+from training.networks.drawing import drawn
 
 CONTEXT_STEPS = FAMILIES["rnn"].context_steps
-MIN_NOTES_PER_BEAT = 4  # no pitched note is shorter than a sixteenth: drawn anew at each step, chords would flicker
-WARM_UP_BEATS = 8  # sampling starts from silence and settles in this time; it is not kept
+FREE = -1  # in a prompt: nothing is given here
 SMOOTHING = 1e-4
 
 
@@ -27,6 +28,10 @@ def build(configuration):
     states = keras.layers.LSTM(configuration["units"], return_sequences=True)(frames)
     logits = keras.layers.Dense(N_TRACKS * n_classes)(states)
     return keras.Model(frames, keras.layers.Reshape((CONTEXT_STEPS, N_TRACKS, n_classes))(logits), name="rnn")
+
+
+def prepared(drawn_windows, configuration):
+    return windows.sounding(drawn_windows)
 
 
 def _classes(sounds, rest):
@@ -80,18 +85,27 @@ def calibration(model, configuration, sounds, rates):
     return {}
 
 
-def sampler(model, card):
+def sampler(model, card, settings):
     """Return the Sampler: one uniform draw a step and track."""
     spb, rest = card["steps_per_beat"], card["configuration"]["rest"]
-    warm_up = WARM_UP_BEATS * spb
+    warm_up = PROMPT_BEATS * spb
     lstm, dense = (model.get_layer(index=index) for index in (1, 2))
-    generate = _compiled(*lstm.cell.weights, *dense.weights, rest, max(1, spb // MIN_NOTES_PER_BEAT))
+    graph = _compiled(*lstm.cell.weights, *dense.weights, rest, round(settings["min_note_beats"] * spb))
 
-    def rolled(draws, temperature):
-        chosen = generate(tf.constant(draws), tf.constant(temperature, tf.float32)).numpy()[:, warm_up:]
-        return chosen[..., None] == np.arange(N_PITCHES)
+    def rolled(draws, wishes):
+        given = np.full(draws.shape[1:], FREE, np.int32)
+        if wishes.prompt is not None:
+            given[:warm_up] = highest_notes(windows.sounding(wishes.prompt)[0])
+        chosen = graph(tf.constant(draws), given, tf.constant(wishes.temperature, tf.float32), wishes.top_p)
+        return chosen.numpy()[:, warm_up:, :, None] == np.arange(N_PITCHES), None
 
     return Sampler(draws=lambda n_steps: (warm_up + n_steps, N_TRACKS), generate=rolled)
+
+
+def highest_notes(sounds):
+    """Return the highest pitch of each step and track, N_PITCHES where none sounds; sounds: (step, track, pitch)."""
+    highest = N_PITCHES - 1 - sounds[..., ::-1].argmax(axis=-1)
+    return np.where(sounds.any(axis=-1), highest, N_PITCHES)
 
 
 def _compiled(kernel, recurrent, bias, dense_kernel, dense_bias, rest, min_steps):
@@ -99,8 +113,8 @@ def _compiled(kernel, recurrent, bias, dense_kernel, dense_bias, rest, min_steps
     first_row = tf.range(N_TRACKS) * n_classes
     is_held = tf.range(N_TRACKS) != DRUMS
 
-    @tf.function(input_signature=[tf.TensorSpec((None, None, N_TRACKS)), tf.TensorSpec(())])
-    def generate(draws, temperature):  # (clip, step, track) -> int32 of the same shape
+    @tf.function
+    def generate(draws, given, temperature, top_p):  # (clip, step, track), (step, track) -> int32 (clip, step, track)
         n_clips, n_steps = tf.shape(draws)[0], tf.shape(draws)[1]
         draws = tf.transpose(draws, (1, 0, 2))
         state = tf.zeros((n_clips, recurrent.shape[0]))
@@ -116,21 +130,12 @@ def _compiled(kernel, recurrent, bias, dense_kernel, dense_bias, rest, min_steps
             carry = tf.sigmoid(forget) * carry + tf.sigmoid(enter) * tf.tanh(new)
             state = tf.sigmoid(out) * tf.tanh(carry)
             logits = tf.reshape(state @ dense_kernel + dense_bias, (-1, N_TRACKS, n_classes))
-            drawn = _drawn(logits, draws[step], temperature)
-            held = is_held & (note < N_PITCHES) & (age < min_steps)
-            drawn = tf.where(held, note, drawn)
-            age = tf.where(drawn == note, age + 1, 1)
-            note = drawn
+            answer = drawn(logits, draws[step], temperature, top_p)
+            answer = tf.where(is_held & (note < N_PITCHES) & (age < min_steps), note, answer)
+            answer = tf.where(given[step] == FREE, answer, given[step])
+            age = tf.where(answer == note, age + 1, 1)
+            note = answer
             chosen = chosen.write(step, note)
         return tf.transpose(chosen.stack(), (1, 0, 2))
 
     return generate
-
-
-def _drawn(logits, draws, temperature):
-    """Return the classes that these uniform draws pick; at temperature 0 the likeliest."""
-    cumulative = tf.cumsum(tf.nn.softmax(logits / tf.maximum(temperature, 1e-3)), axis=-1)
-    threshold = draws[..., None] * cumulative[..., -1:]
-    picked = tf.reduce_sum(tf.cast(cumulative <= threshold, tf.int32), axis=-1)
-    likeliest = tf.argmax(logits, axis=-1, output_type=tf.int32)
-    return tf.where(temperature < 1e-3, likeliest, tf.minimum(picked, logits.shape[-1] - 1))
