@@ -75,6 +75,14 @@ class Participant:
     def rate(self, value):
         return self.hear_enough().choose(value).confirm()
 
+    def wait_out(self, end):
+        """Let minute after minute go by (on an installed clock) until this is seen: no page waits for ever."""
+        for _ in range(200):
+            if end.count():
+                return
+            self.page.clock.fast_forward(61_000)
+        raise AssertionError("the page still tries")
+
     @property
     def note(self):
         return self.page.locator("#note")

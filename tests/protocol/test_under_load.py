@@ -52,9 +52,9 @@ def test_sixteen_writers_are_never_refused():
 
 
 def test_many_stored_ratings_cost_a_cycle_nothing():
-    empty = measured("cycles", "--seconds", "2")
-    full = measured("cycles", "--seconds", "2", "--ratings", "100000")
+    empty = measured("cycles", "--seconds", "1")
+    full = measured("cycles", "--seconds", "1", "--ratings", "100000")
 
     # Processor time, which other programs on the machine disturb less than the clock. A scan of 100,000 rows costs 10 ms.
     assert full["cpu_ms_per_cycle"] < empty["cpu_ms_per_cycle"] + 4
-    assert min(empty["cycles"], full["cycles"]) > 20
+    assert min(empty["cycles"], full["cycles"]) > 10
