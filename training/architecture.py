@@ -80,10 +80,10 @@ def _size(part):
 
 def _layers_of(shapes):
     """Return how often the family has a layer of this class with a last weight of this size."""
-    last = {}  # {layer: size of its last weight}; a table lists a layer's weights in their order
+    last = {}  # {path of the layer: size of its last weight}; a table lists a layer's weights in their order
     for name, shape in shapes.items():
-        last[name.split("/")[1]] = shape[-1]
-    return Counter((_class_of(layer), size) for layer, size in last.items())
+        last[re.sub(r"(/cell)?/vars/\d+$", "", name)] = shape[-1]
+    return Counter((_class_of(path.split("/")[-1]), size) for path, size in last.items())
 
 
 def _class_of(layer):

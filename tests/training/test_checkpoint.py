@@ -112,7 +112,7 @@ def test_half_precision_and_the_optimisers_state_do_no_harm(checkpoint_file):
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"family": "gan"}, "card.json: There is no family 'gan'; there are rnn, cnn."),
+        ({"family": "gan"}, "card.json: There is no family 'gan'; there are rnn, cnn"),
         ({"family": "cnn", "configuration": {"filters": 2}}, "which this family does not have."),
         ({"configuration": {"units": 8}}, "has shape (645, 16), not (645, 32)."),
         ({"configuration": {"units": 10**9}}, "units must be a whole number from 4 to 1024"),
