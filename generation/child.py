@@ -6,6 +6,7 @@ too long) ends as ChildFailed with one sentence.
 
 import json
 import os
+import re
 import selectors
 import signal
 import subprocess
@@ -21,6 +22,11 @@ LONGEST_LINE = 4_000_000
 LONGEST_SENTENCE = 500
 LOG_BYTES = 20_000
 SUBJECT = "The process that was to do this"
+PROBLEM = re.compile(r"[a-z0-9_]{1,20}\.[a-z0-9_]{1,30}")
+# For what reads uploaded bytes. 1.5 GB hold the largest checkpoint three times over; what is written is one array file.
+FOR_UPLOADS = {"AS": 1_500_000_000, "CPU": 25, "NOFILE": 64, "network": False}
+UPLOAD_SECONDS = 30
+WRITTEN_BYTES = 64 * 2**20
 # What a child may know of this machine. No database address, no secret key, nobody's credentials.
 PASSED_ON = (
     "PATH",
@@ -35,7 +41,11 @@ PASSED_ON = (
 
 
 class ChildFailed(Exception):
-    """Its text is one sentence for the person who asked."""
+    """Its text is one sentence for the person who asked; `problem` is empty where the child itself failed."""
+
+    def __init__(self, sentence, problem=""):
+        super().__init__(sentence)
+        self.problem = problem
 
 
 def environment(folder):
@@ -50,17 +60,55 @@ def environment(folder):
     }
 
 
-def events(module, *arguments, folder, longest_seconds):
+def bare_environment(folder):
+    """What a child that reads uploaded bytes may know: nothing but how to behave."""
+    nowhere = "/nonexistent"
+    return {
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONIOENCODING": "utf-8",
+        "OPENBLAS_NUM_THREADS": "1",
+        "HDF5_PLUGIN_PRELOAD": "::",
+        "HDF5_EXTFILE_PREFIX": nowhere,
+        "HDF5_EXT_PREFIX": nowhere,
+        "HDF5_VDS_PREFIX": nowhere,
+    }
+
+
+def answer(module, request, *, folder, written_bytes=WRITTEN_BYTES):
+    """Run `python -m module REQUEST` under FOR_UPLOADS and return the one object that it says.
+
+    Raises ChildFailed: with the child's own sentence and the class of the problem, or without a class if it died, said
+    anything else, or took longer than UPLOAD_SECONDS. It is never asked twice.
+    """
+    asked = events(
+        module,
+        json.dumps(request),
+        folder=folder,
+        longest_seconds=UPLOAD_SECONDS,
+        limits={**FOR_UPLOADS, "FSIZE": written_bytes},
+        known=bare_environment(folder),
+    )
+    said = [event for event in asked if event is not None]
+    if len(said) != 1 or said[0]["event"] != "done":
+        raise ChildFailed(f"{SUBJECT} said something that cannot be understood.")
+    return said[0]
+
+
+def events(module, *arguments, folder, longest_seconds, limits=None, known=None):
     """Run `python -m module arguments` and yield what it says, an object a line, and None whenever a second passed.
 
     folder: its home and place for temporary files; what it writes to stderr goes to `log.txt` there
     longest_seconds: after that it is killed
+    limits: what `confine` holds it to
+    known: its environment, if not the usual one
 
     Raises ChildFailed if it says that something is wrong, says what is no event, dies or does not end in time. Closing
     the generator kills the child and everything that it started.
     """
     ends_at = time.monotonic() + longest_seconds
-    with _started(module, arguments, folder) as process:
+    with _started(module, arguments, folder, limits or {}, known or environment(folder)) as process:
         for line in _lines(process.stdout):
             if time.monotonic() > ends_at:
                 raise ChildFailed(
@@ -84,15 +132,16 @@ def log(folder):
 
 
 @contextmanager
-def _started(module, arguments, folder):
+def _started(module, arguments, folder, limits, known):
     confine = Path(__file__).with_name("confine.py")
-    command = [sys.executable, str(confine), str(os.getpid()), sys.executable, "-m", module, *map(str, arguments)]
+    confined = [sys.executable, str(confine), str(os.getpid()), json.dumps(limits)]
+    command = [*confined, sys.executable, "-m", module, *map(str, arguments)]
     with (
         open(Path(folder) / "log.txt", "ab") as said,
         subprocess.Popen(
             command,
             cwd=ROOT,
-            env=environment(folder),
+            env=known,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=said,
@@ -144,5 +193,7 @@ def _event(line):
     except (ValueError, KeyError, TypeError, RecursionError):
         raise ChildFailed(f"{SUBJECT} said something that cannot be understood.") from None
     if kind == "error":
-        raise ChildFailed(str(event.get("message", ""))[:LONGEST_SENTENCE] or f"{SUBJECT} gave up without a reason.")
+        sentence = str(event.get("message", ""))[:LONGEST_SENTENCE] or f"{SUBJECT} gave up without a reason."
+        problem = event.get("problem")
+        raise ChildFailed(sentence, problem if isinstance(problem, str) and PROBLEM.fullmatch(problem) else "")
     return event

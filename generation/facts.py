@@ -11,10 +11,19 @@ LONGEST_TEXT = 200
 
 
 def of_checkpoint(checkpoint):
-    card = checkpoint.card
+    return [
+        ("Family", checkpoint.family_title),
+        *of_card(checkpoint.card)[1:],
+        *_given(
+            ("Uploaded as", _table(checkpoint.card, "uploaded").get("name")), ("File's SHA-256", checkpoint.sha256)
+        ),
+    ]
+
+
+def of_card(card):
     corpus = _table(card, "corpus")
     return _given(
-        ("Family", checkpoint.family_title),
+        ("Family", family_title(card.get("family"))),
         *_settings(card),
         ("Steps a beat", card.get("steps_per_beat")),
         ("Corpus", corpus.get("name")),
@@ -25,7 +34,6 @@ def of_checkpoint(checkpoint):
         ("Minutes", card.get("minutes")),
         ("Version", card.get("version")),
         ("Trained at", card.get("created_at")),
-        ("File's SHA-256", checkpoint.sha256),
     )
 
 
@@ -54,6 +62,12 @@ def of_clip(clip):
         ("Seed", _verbatim(made.get("seed"))),
         ("Clip of its seed", made["index"] + 1 if made.get("kind") == "generated" else None),
         *((f"Sampling: {_words(name)}", value) for name, value in sampling.items()),
+        ("Condition", made.get("condition")),
+        ("Label", made.get("label")),
+        ("Made by", made.get("source")),
+        ("File", _table(made, "file").get("name")),
+        ("Kind of file", _table(made, "file").get("kind")),
+        ("File's SHA-256", _table(made, "file").get("sha256")),
         ("Piece", piece.get("title")),
         ("MIDI md5", piece.get("md5")),
         ("Corpus", _table(made, "corpus").get("name")),

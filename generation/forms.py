@@ -3,9 +3,12 @@ from pathlib import PurePath
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Sum
 
-from generation import corpora, uploads
-from generation.models import Corpus, family_title
+from generation import corpora, kinds, uploads
+from generation.answers import LONGEST_SECONDS
+from generation.models import Corpus, Upload, family_title
 from training.families import FAMILIES
 
 LARGEST_SEED = 2**32 - 1
@@ -29,20 +32,89 @@ def seconds_field(help_text):
 class CheckpointForm(forms.Form):
     file = forms.FileField(
         label="Checkpoint",
-        help_text="A .keras file that “python -m training train” wrote, here or elsewhere. It is checked here, and never run as code.",
-        widget=forms.ClearableFileInput(attrs={"accept": ".keras"}),
+        help_text="A .keras file that “python -m training train” wrote, here or elsewhere, or its weights as .weights.h5 or .safetensors. It is checked here, and never run as code.",
+        widget=forms.ClearableFileInput(attrs={"accept": ",".join(kinds.WEIGHTS)}),
+    )
+    card = forms.FileField(
+        required=False,
+        help_text="The card as .json, where the weights come without it.",
+        widget=forms.ClearableFileInput(attrs={"accept": ".json"}),
     )
     name = forms.CharField(max_length=200, required=False, help_text="What you call it. Left empty: the file's name.")
 
     def accept(self, owner):
         """Return the new checkpoint, or None where the file was refused; the form then says why."""
-        file = self.cleaned_data["file"]
-        name = self.cleaned_data["name"] or uploads.shown_name(PurePath(file.name).stem)
+        file, card = self.cleaned_data["file"], self.cleaned_data["card"]
+        name = self.cleaned_data["name"] or uploads.shown_name(PurePath(file.name).stem).removesuffix(".weights")
         try:
-            return uploads.accept_checkpoint(owner, file, name)
+            return uploads.accept_checkpoint(owner, file, name, card)
         except ValidationError as refusal:
             self.add_error("file", refusal)
             return None
+
+
+class SeveralFiles(forms.ClearableFileInput):
+    allow_multiple_selected = True
+
+
+class FilesField(forms.FileField):
+    """As many files as the browser sends; empty ones too, for their refusal is listed like any other."""
+
+    widget = SeveralFiles
+
+    def __init__(self, **options):
+        super().__init__(allow_empty_file=True, max_length=None, **options)
+
+    def clean(self, files, initial=None):
+        files = files if isinstance(files, list | tuple) else [files]
+        return [super(FilesField, self).clean(file, initial) for file in files or [None]]
+
+
+class UploadsForm(forms.Form):
+    """Files that come together, each to be read for what it is."""
+
+    SECONDS = 30.0
+    MOST_UNREAD = 300
+    MOST_UNREAD_BYTES = 2**30
+
+    files = FilesField(
+        help_text="Checkpoints with their cards, and finished clips of any model: LPD-5 rolls, MIDI, WAV, FLAC, Ogg or MP3, one by one or in a zip, with or without a CSV that names file and condition.",
+        widget=SeveralFiles(attrs={"accept": ",".join(kinds.KINDS)}),
+    )
+    seconds = forms.FloatField(
+        min_value=5,
+        max_value=LONGEST_SECONDS,
+        initial=SECONDS,
+        label="Seconds of a roll",
+        help_text=f"Rolls and MIDI files that are longer are cut to their beginning. Sound is kept as it is, up to {LONGEST_SECONDS} s.",
+    )
+    batch = forms.UUIDField(widget=forms.HiddenInput)
+
+    def __init__(self, *args, owner, batch=None, **options):
+        super().__init__(*args, **options)
+        self.owner = owner
+        self.fields["batch"].initial = batch
+
+    def clean_files(self):
+        files = self.cleaned_data["files"]
+        unread = Upload.objects.visible_to(self.owner).unread()
+        n_bytes = (unread.aggregate(all=Sum("n_bytes"))["all"] or 0) + sum(file.size for file in files)
+        if unread.count() + len(files) > self.MOST_UNREAD or n_bytes > self.MOST_UNREAD_BYTES:
+            raise ValidationError("Too many files wait to be read. Have those read first, then bring the others.")
+        return files
+
+    @transaction.atomic
+    def receive(self):
+        """Keep the files until they are read, and return their uploads."""
+        Upload.objects.sweep()
+        return [self._received(file) for file in self.cleaned_data["files"]]
+
+    def _received(self, file):
+        name, batch = uploads.shown_name(file.name), self.cleaned_data["batch"]
+        upload = Upload(owner=self.owner, batch=batch, name=name, n_bytes=file.size)
+        upload.file.save("", file, save=False)
+        upload.save(force_insert=True)
+        return upload
 
 
 class ClipsForm(forms.Form):

@@ -16,6 +16,10 @@ LEASE = timedelta(seconds=60)
 QUEUE_PATIENCE = timedelta(hours=1)
 # A job that takes its worker down with it must not do so for ever.
 MOST_ATTEMPTS = 3
+# So long a refused file is listed with its reason, and a taken one with what it was understood to be.
+UPLOADS_KEPT = timedelta(days=7)
+# Bytes that nobody had read by then were left behind: a page that was closed between sending and reading.
+UNREAD_KEPT = timedelta(days=1)
 
 
 def family_title(name):
@@ -38,6 +42,10 @@ def roll_path(clip, filename):
 
 def master_path(clip, filename):
     return f"masters/{clip.id}.flac"
+
+
+def incoming_path(upload, filename):
+    return f"incoming/{upload.id}"
 
 
 class Owned(models.Model):
@@ -139,6 +147,9 @@ class Checkpoint(Owned):
         return family_title(self.family)
 
 
+UNFINISHED = ("waiting", "running")
+
+
 class JobQuerySet(OwnedQuerySet):
     def ask_for_clips(self, owner, checkpoint, n_clips, seconds, seed, temperature=1.0):
         return self.plan_clips(owner, checkpoint, n_clips, seconds, seed, temperature).enqueue()
@@ -163,6 +174,14 @@ class JobQuerySet(OwnedQuerySet):
         run = TrainingRun.objects.create(owner=owner, family=family, corpus=corpus, minutes=minutes, seed=seed)
         wishes = {"minutes": minutes, "seed": seed}
         return self._plan(owner, Job.Kind.TRAINING, 100, wishes, run=run, corpus=corpus)
+
+    @transaction.atomic
+    def ask_for_reading(self, owner, uploads, seconds):
+        """Have these uploads read. seconds: the most that a roll or a MIDI file gives; longer ones are cut."""
+        uploads = list(uploads)
+        job = self._plan(owner, Job.Kind.UPLOADS, len(uploads), {"seconds": seconds})
+        Upload.objects.filter(pk__in=[upload.pk for upload in uploads]).update(job=job)
+        return job.enqueue()
 
     def _plan(self, owner, kind, n_total, wishes, **about):
         return self.create(
@@ -204,6 +223,7 @@ class Job(Owned):
         CLIPS = "clips", "Clips from a checkpoint"
         REFERENCES = "references", "Clips of real music"
         TRAINING = "training", "Training"
+        UPLOADS = "uploads", "Reading uploads"
 
     class State(models.TextChoices):
         WAITING = "waiting"
@@ -251,7 +271,7 @@ class Job(Owned):
     @property
     def subject(self):
         """What the job is about."""
-        return self.checkpoint or self.run or self.corpus
+        return self.checkpoint or self.run or self.corpus or f"{self.n_total} file{'s' if self.n_total > 1 else ''}"
 
     def enqueue(self):
         """Hand the job to the queue as soon as the row is there for a worker to find."""
@@ -302,6 +322,79 @@ class Job(Owned):
         self.keep(state=state, finished_at=timezone.now(), stage="", seconds_left=None, **fields)
 
 
+class UploadQuerySet(OwnedQuerySet):
+    def recent(self):
+        return self.filter(created_at__gte=timezone.now() - UPLOADS_KEPT)
+
+    def unread(self):
+        return self.filter(state=Upload.State.RECEIVED)
+
+    def sweep(self):
+        """Forget what is older than a week, and bytes that nobody asked to have read. Returns how many those were."""
+        now = timezone.now()
+        left = Q(created_at__lt=now - UNREAD_KEPT, job=None, state=Upload.State.RECEIVED)
+        old = list(self.filter(left | Q(created_at__lt=now - UPLOADS_KEPT)).exclude(job__state__in=UNFINISHED))
+        for upload in old:
+            upload.forget_bytes()
+            upload.delete()
+        return len(old)
+
+
+class Upload(Owned):
+    """A file that somebody brought: received, then read by a child, and taken for what it is or refused.
+
+    Its bytes stay until it was read and no longer; nothing ever serves them. What it held lives on as a checkpoint or as
+    clips; why it was refused is listed for a week.
+    """
+
+    class State(models.TextChoices):
+        RECEIVED = "received"
+        TAKEN = "taken"
+        REFUSED = "refused"
+
+    batch = models.UUIDField()  # the files that came together, by one page
+    name = models.CharField(max_length=200)  # the name it came with: text to show, never a path
+    n_bytes = models.PositiveBigIntegerField()
+    file = models.FileField(upload_to=incoming_path, max_length=200, blank=True)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.RECEIVED)
+    problem = models.CharField(max_length=60, blank=True)  # its class, as in "zip.ratio"
+    reason = models.TextField(blank=True)  # one sentence
+    understood = models.JSONField(default=list)  # [label, text] of what it was taken for
+    job = models.ForeignKey(Job, null=True, on_delete=models.PROTECT, related_name="uploads")
+    checkpoint = models.ForeignKey(Checkpoint, null=True, on_delete=models.SET_NULL, related_name="uploads")
+
+    objects = UploadQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["created_at", "name"]
+        constraints = [
+            models.CheckConstraint(name="upload_state", condition=Q(state__in=["received", "taken", "refused"]))
+        ]
+
+    def __str__(self):
+        return self.name
+
+    @property
+    def is_read(self):
+        return self.state != self.State.RECEIVED
+
+    def refuse(self, reason, problem):
+        self.state, self.reason, self.problem = self.State.REFUSED, reason, problem
+        self.save(update_fields=["state", "reason", "problem"])
+        self.forget_bytes()
+
+    def take(self, understood, checkpoint=None):
+        """Note what it was. The bytes go when this is certain, which a transaction around it may still undo."""
+        self.state, self.understood, self.checkpoint = self.State.TAKEN, understood, checkpoint
+        self.save(update_fields=["state", "understood", "checkpoint"])
+        transaction.on_commit(self.forget_bytes)
+
+    def forget_bytes(self):
+        if self.file:
+            self.file.delete(save=False)
+            Upload.objects.filter(pk=self.pk).update(file="")
+
+
 class Clip(Owned):
     """One finished piece of sound: a lossless master, the roll it was played from, and all that made it."""
 
@@ -315,6 +408,7 @@ class Clip(Owned):
     job = models.ForeignKey(Job, null=True, on_delete=models.PROTECT, related_name="clips")
     checkpoint = models.ForeignKey(Checkpoint, null=True, on_delete=models.PROTECT, related_name="clips")
     corpus = models.ForeignKey(Corpus, null=True, on_delete=models.PROTECT, related_name="clips")
+    upload = models.ForeignKey("Upload", null=True, on_delete=models.SET_NULL, related_name="clips")
     index = models.PositiveIntegerField(default=0)  # which clip of its job
     roll = models.FileField(upload_to=roll_path, max_length=200, blank=True)
     master = models.FileField(upload_to=master_path, max_length=200)

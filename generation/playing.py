@@ -1,6 +1,8 @@
-"""From a roll to a clip: played, brought to one loudness, stored with all that made it."""
+"""From a roll or a sound to a clip: brought to one loudness, stored with all that made it."""
 
 import platform
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from django.db import transaction
@@ -12,43 +14,79 @@ from music import audio, loudness, lpd, render
 PACKAGES = ("numpy", "tensorflow-cpu", "tensorflow", "keras", "midirenderer", "pyloudnorm", "soundfile")
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """A clip that is finished but for its place in the storage: a row not yet saved, and {field: path of its file}."""
+
+    clip: Clip
+    files: dict
+
+    def stored(self):
+        return stored(**{name: (getattr(self.clip, name), path) for name, path in self.files.items()})
+
+
 def make_clip(job, index, roll, folder, *, title, source, provenance):
     """Play the roll and keep it as the job's clip of this index: two files and a row, or nothing.
 
     Raises ValueError if there is nothing to hear, and Stopped if the job is no longer this worker's.
     """
-    sound = render.render(roll)  # float32 (samples, 2)
+    prepared = prepared_roll(job, index, roll, folder, title=title, source=source, provenance=provenance)
+    with kept([prepared]):
+        job.keep(n_done=job.clips.count())
+    return prepared.clip
+
+
+def prepared_roll(job, index, roll, folder, *, provenance, **about):
+    """Return the clip that this roll makes. Raises ValueError if there is nothing to hear."""
+    path = folder / f"{index}.npz"
+    lpd.write(path, roll)
+    provenance = {**provenance, "renderer": render.RENDERER}
+    return _prepared(job, index, render.render(roll), folder, {"roll": path}, provenance, **about)
+
+
+def prepared_sound(job, index, sound, folder, *, provenance, **about):
+    """Return the clip that this sound makes: float32 (samples, 2) at 48 kHz. Raises ValueError for silence."""
+    return _prepared(job, index, sound, folder, {}, provenance, **about)
+
+
+def _prepared(job, index, sound, folder, files, provenance, **about):
     levelled = loudness.level(sound)
-    roll_file, master_file = folder / f"{index}.npz", folder / f"{index}.flac"
-    lpd.write(roll_file, roll)
-    audio.write_master(master_file, levelled)
+    files = {**files, "master": folder / f"{index}.flac"}
+    audio.write_master(files["master"], levelled)
     clip = Clip(
         owner=job.owner,
         job=job,
         index=index,
-        title=title,
-        source=source,
         checkpoint=job.checkpoint,
         corpus=job.corpus,
         seconds=len(levelled) / audio.SAMPLE_RATE,
         loudness_lufs=loudness.integrated_lufs(levelled),
+        **about,
     )
     clip.provenance = {
         **provenance,
         "index": index,
-        "renderer": render.RENDERER,
         "loudness": {
             "before_lufs": loudness.integrated_lufs(sound),
             "after_lufs": clip.loudness_lufs,
             "true_peak_dbtp": loudness.true_peak_dbtp(levelled),
         },
         "versions": versions(),
-        "sha256": {"roll": sha256(roll_file), "master": sha256(master_file)},
+        "sha256": {name: sha256(path) for name, path in files.items()},
     }
-    with stored(roll=(clip.roll, roll_file), master=(clip.master, master_file)), transaction.atomic():
-        clip.save(force_insert=True)
-        job.keep(n_done=job.clips.count())
-    return clip
+    return Prepared(clip, files)
+
+
+@contextmanager
+def kept(prepared):
+    """Keep finished clips, their files and their rows, for as long as the block succeeds: all of them, or none."""
+    with ExitStack() as unfinished:
+        for one in prepared:
+            unfinished.enter_context(one.stored())
+        unfinished.enter_context(transaction.atomic())
+        for one in prepared:
+            one.clip.save(force_insert=True)
+        yield
 
 
 def versions():

@@ -1,45 +1,69 @@
-"""Files that researchers bring. Each is checked in a child before it leaves a trace."""
+"""Checkpoints that researchers bring. A child reads each before it leaves a trace, and what is kept was written here."""
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
-from generation import child
+from generation import answers
+from generation.child import ChildFailed
+from generation.facts import of_card
+from generation.kinds import SAVE_WEIGHTS, kind_of, suffix_of
 from generation.models import Checkpoint
 from generation.storing import passing_folder, sha256, stored
+from music.refusal import LONGEST_TEXT, Refusal
+from training import checkpoint as checkpoint_file
 
-MOST_BYTES = 256 * 1024 * 1024
-LONGEST_CHECK_SECONDS = 60
+MOST_BYTES = 300 * 2**20
 
 
-def accept_checkpoint(owner, file, name):
-    """Check an uploaded checkpoint and keep it. `file`: a Django File; `name`: what the researcher calls it.
+def accept_checkpoint(owner, file, name, card=None):
+    """Check an uploaded checkpoint and keep it.
+
+    file: a Django File; card: the one that comes beside weights alone; name: what the researcher calls the checkpoint
 
     Raises ValidationError with one sentence that names the file and what is wrong with it; then nothing is kept.
     """
-    shown = shown_name(file.name)
+    try:
+        with passing_folder() as folder, transaction.atomic():
+            return keep_checkpoint(owner, file, name, folder, card)
+    except Refusal as refusal:
+        raise ValidationError(f"{shown_name(file.name)}: {refusal}", code=refusal.problem) from refusal
+
+
+def keep_checkpoint(owner, file, name, folder, card=None):
+    """Check an uploaded checkpoint, write one of our own from its card and its arrays, and keep that.
+
+    Raises Refusal.
+    """
+    if kind_of(file.name) != "checkpoint":
+        raise Refusal(f"It is no checkpoint; {SAVE_WEIGHTS}, and bring its card.", "file.type")
+    path = received(file, folder / f"upload{suffix_of(file.name)}")
+    card_path = received(card, folder / "card.json") if card else None
+    known, weights = answers.checkpoint(path, card_path, folder)
+    known["uploaded"] = {"name": shown_name(file.name), "sha256": sha256(path)}
+    try:
+        checkpoint_file.write(folder / "checkpoint.keras", known, weights)
+    except (ValueError, TypeError) as problem:
+        raise Refusal(answers.UNBELIEVED, "file.limits") from problem
+    return store(owner, folder / "checkpoint.keras", name, known)
+
+
+def received(file, path):
+    """Copy an upload to a path of ours. Raises Refusal if it is empty or too large."""
+    if not file.size:
+        raise Refusal("The file is empty.", "file.empty")
     if file.size > MOST_BYTES:
-        raise ValidationError(f"{shown} has {file.size / 1e6:.0f} MB; the most is {MOST_BYTES / 1e6:.0f} MB.")
-    with passing_folder() as folder:
-        path = folder / "checkpoint.keras"
-        with open(path, "wb") as copy:
-            copy.writelines(file.chunks())
-        try:
-            card = checked_card(path, folder)
-        except child.ChildFailed as failure:
-            raise ValidationError(f"{shown}: {failure}") from failure
-        with transaction.atomic():
-            return store(owner, path, name, card)
+        raise Refusal(f"It has {file.size / 1e6:.0f} MB; the most is {MOST_BYTES / 1e6:.0f} MB.", "file.size")
+    with file.open("rb") as content, open(path, "wb") as copy:
+        copy.writelines(content.chunks())
+    return path
 
 
 def checked_card(path, folder):
-    """Return the card of a checkpoint file. Raises ChildFailed, one sentence, if it is not one of ours or is damaged."""
-    card = None
-    for event in child.events("generation.checking", path, folder=folder, longest_seconds=LONGEST_CHECK_SECONDS):
-        if event is not None:
-            card = event.get("card")
-    if not isinstance(card, dict):
-        raise child.ChildFailed("It could not be read.")
-    return card
+    """Return the card of a checkpoint that was trained here. Raises ChildFailed, one sentence, if it is damaged."""
+    try:
+        return answers.checkpoint(path, None, folder)[0]
+    except Refusal as refusal:
+        raise ChildFailed(str(refusal), refusal.problem) from refusal
 
 
 def store(owner, path, name, card, run=None):
@@ -50,6 +74,12 @@ def store(owner, path, name, card, run=None):
     return checkpoint
 
 
+def understood(checkpoint):
+    """What an uploaded checkpoint was taken for: [label, text] pairs."""
+    return [list(fact) for fact in of_card(checkpoint.card)]
+
+
 def shown_name(name):
-    """Return a file's name for a sentence: what cannot be printed is left out, and it is short."""
-    return "".join(letter for letter in str(name) if letter.isprintable())[:80] or "The file"
+    """Return a file's name for a page or a sentence: nothing that cannot be printed, no markup, and short."""
+    shown = "".join(letter for letter in str(name) if letter.isprintable() and letter not in "<>")
+    return shown[:LONGEST_TEXT] or "The file"

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from generation import views
+from generation import receiving, views
 
 app_name = "generation"
 urlpatterns = [
@@ -8,6 +8,11 @@ urlpatterns = [
     path("checkpoints/new/", views.new_checkpoint, name="new_checkpoint"),
     path("checkpoints/<uuid:id>/", views.checkpoint, name="checkpoint"),
     path("checkpoints/<uuid:id>/loss.svg", views.checkpoint_loss, name="checkpoint_loss"),
+    path("uploads/", receiving.uploads, name="uploads"),
+    path("uploads/files/", receiving.receive, name="receive"),
+    path("uploads/<uuid:batch>/", receiving.batch, name="batch"),
+    path("uploads/<uuid:batch>/rows/", receiving.batch_rows, name="batch_rows"),
+    path("uploads/<uuid:batch>/read/", receiving.read, name="read"),
     path("jobs/", views.jobs, name="jobs"),
     path("jobs/<uuid:id>/", views.job, name="job"),
     path("jobs/<uuid:id>/progress/", views.job_progress, name="job_progress"),

@@ -7,6 +7,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from generation import facts, ranges
+from generation.bounded import takes_files
 from generation.corpora import DEFAULT_SECONDS, why_no_opening
 from generation.forms import CheckpointForm, ClipsForm, ReferencesForm, TrainingForm
 from generation.models import Checkpoint, Clip, Corpus, Job, TrainingRun
@@ -36,6 +37,7 @@ def checkpoints(request):
 
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
+@takes_files
 def new_checkpoint(request):
     form = CheckpointForm(request.POST or None, request.FILES or None)
     accepted = form.accept(request.user) if form.is_valid() else None

@@ -11,7 +11,7 @@ import uuid
 from django.db import transaction
 from django.utils import timezone
 
-from generation import child, facts, uploads
+from generation import child, facts, taking, uploads
 from generation.models import Clip, Job, Stopped, TrainingRun
 from generation.playing import make_clip
 from generation.storing import folder_of, sha256
@@ -157,6 +157,7 @@ DEEDS = {
     Job.Kind.CLIPS: clips_from_checkpoint,
     Job.Kind.REFERENCES: clips_of_real_music,
     Job.Kind.TRAINING: training,
+    Job.Kind.UPLOADS: taking.read_uploads,
 }
 EPOCH_KEYS = {"epoch", "train_loss", "test_loss", "seconds"}
 

@@ -28,6 +28,10 @@ def said(events):
     return [event for event in events if event is not None]
 
 
+def first(events):
+    return next(event for event in events if event is not None)
+
+
 def is_alive(pid):
     try:
         with open(f"/proc/{pid}/stat") as stat:
@@ -86,7 +90,7 @@ def test_a_child_that_goes_on_for_too_long_is_killed(talk):
         "print(json.dumps({'event': 'pid', 'pid': os.getpid()}), flush=True); time.sleep(60)", longest_seconds=0.5
     )
 
-    pid = next(events)["pid"]
+    pid = first(events)["pid"]
     with pytest.raises(child.ChildFailed, match="was stopped after"):
         list(events)
 
@@ -99,7 +103,7 @@ def test_whoever_stops_looking_ends_the_child_and_what_it_started(talk):
         "sleeper = subprocess.Popen(['sleep', '60'])\n"
         "print(json.dumps({'event': 'pids', 'pids': [os.getpid(), sleeper.pid]}), flush=True); time.sleep(60)"
     )
-    pids = next(events)["pids"]
+    pids = first(events)["pids"]
 
     events.close()
 
