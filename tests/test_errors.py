@@ -1,0 +1,49 @@
+"""What people and logs read when something is wrong."""
+
+import logging
+
+import pytest
+from django.template.loader import render_to_string
+from django.utils import translation
+
+from settings.logs import WithoutCodes
+
+SENTENCES = {
+    "404.html": ("There is nothing here", "Hier ist nichts"),
+    "403_csrf.html": ("This did not come from our page", "Das kam nicht von unserer Seite"),
+    "400.html": ("This request could not be read", "Diese Anfrage war nicht zu lesen"),
+    "500.html": ("Something went wrong on our side", "Bei uns ist etwas schiefgegangen"),
+}
+
+
+@pytest.mark.parametrize("page", SENTENCES)
+@pytest.mark.parametrize(("language", "which"), [("en", 0), ("de", 1)])
+def test_an_error_page_speaks_the_readers_language(page, language, which):
+    with translation.override(language):
+        html = render_to_string(page)
+
+    assert f"<h1>{SENTENCES[page][which]}</h1>" in html
+    assert f'<html lang="{language}">' in html
+
+
+@pytest.mark.django_db
+def test_an_unknown_address_answers_in_german_too(client):
+    answer = client.get("/no/such/page/", headers={"accept-language": "de"})
+
+    assert answer.status_code == 404
+    assert "Hier ist nichts" in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("path", "logged"),
+    [
+        ("/t/fG3-kd_93jdkAAAA/3/", "Not Found: /t/.../3/"),
+        ("/sound/fG3-kd_93jdkAAAA/", "Not Found: /sound/.../"),
+        ("/s/abcd1234/", "Not Found: /s/abcd1234/"),
+    ],
+)
+def test_no_log_holds_what_opens_a_session_or_a_sound(path, logged):
+    record = logging.LogRecord("django.request", logging.WARNING, "", 0, "%s: %s", ("Not Found", path), None)
+
+    assert WithoutCodes().filter(record)
+    assert record.getMessage() == logged
