@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from music.pianoroll import N_PITCHES, N_TRACKS, TRACKS
 from training.families import BAR_STEPS, FAMILIES, Voices
 
+TIMES = "\N{MULTIPLICATION SIGN}"
 STRIDES = ((1, 2), (2, 2), (1, 2), (2, 2))  # of the four convolutions, (steps, pitches); mirrored on the way back
 
 
@@ -47,7 +48,7 @@ def _rnn(family, configuration, count):
     yield Layer("Five tracks", (steps, N_TRACKS * n_classes), note=f"of each, {rest}")
     yield Layer("LSTM", (steps, units), count("lstm"))
     yield Layer("Dense", (steps, N_TRACKS * n_classes), count("dense"))
-    yield Layer("Next step", (steps, N_TRACKS, n_classes), note="a softmax for each track")
+    yield Layer("Next step", (steps, N_TRACKS * n_classes), note="a softmax for each track")
 
 
 def _convolutions(configuration, count, planes, note, n_tracks):
@@ -59,15 +60,18 @@ def _convolutions(configuration, count, planes, note, n_tracks):
     for number, (filters, (down, across)) in enumerate(zip(there, STRIDES, strict=True)):
         steps, pitches = -(-steps // down), -(-pitches // across)
         yield Layer(
-            "Convolution 3×3", (steps, pitches, filters), count(_numbered("conv2d", number)), f"stride {down}×{across}"
+            f"Convolution 3{TIMES}3",
+            (steps, pitches, filters),
+            count(_numbered("conv2d", number)),
+            f"stride {down}{TIMES}{across}",
         )
     for number, (filters, (down, across)) in enumerate(zip((*there[2::-1], n_tracks), STRIDES[::-1], strict=True)):
         steps, pitches = steps * down, pitches * across
         yield Layer(
-            "Deconvolution 3×3",
+            f"Deconvolution 3{TIMES}3",
             (steps, pitches, filters),
             count(_numbered("conv2d_transpose", number)),
-            f"stride {down}×{across}",
+            f"stride {down}{TIMES}{across}",
         )
 
 
@@ -96,8 +100,8 @@ def _per_track(family, configuration, count):
 def _gru_chain(family, configuration, count):
     voices, width = Voices.of(configuration), configuration["width"]
     steps, n_heads = family.window_steps, len(voices.tracks)
-    yield Layer("Three steps", (steps, 3 * sum(voices.n_features)), note="the last, one bar ago, two bars ago")
-    yield Layer("Dense", (steps, 3 * width), count("dense"), "the same for each of the three")
+    yield Layer("Three steps", (steps, 3 * sum(voices.n_features)), note="a step, one bar, two bars ago")
+    yield Layer("Dense", (steps, 3 * width), count("dense"), "for each")
     yield Layer("With the place in the bar", (steps, 3 * width + BAR_STEPS))
     yield Layer("GRU", (steps, configuration["units"]), count("gru"))
     for track in dict.fromkeys(voices.tracks):
@@ -109,7 +113,7 @@ def _gru_chain(family, configuration, count):
 
 def _heard(heads):
     voices = f"{len(heads)} voices, " if len(heads) > 1 else ""
-    return f"{voices}knowing what was drawn before" if heads[0] else f"{voices}drawn first"
+    return f"{voices}after those above" if heads[0] else f"{voices}drawn first"
 
 
 _OF_FAMILY = {
