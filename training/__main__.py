@@ -132,6 +132,7 @@ def sample(options, tell):
     read = checkpoint.read(source)
     if options.clips < 1:
         raise ValueError(f"clips must be 1 or more, not {options.clips}.")
+    settings = family_named(read.card["family"]).sampling_settings(_settings(options.set))
     from training import clips, sampling
 
     n_stages = options.clips if options.rolls_only else 2 * options.clips  # drawing a clip, and making it sound
@@ -141,17 +142,26 @@ def sample(options, tell):
         left = (time.monotonic() - started) / done * (n_stages - done)
         tell("progress", done=done, total=n_stages, seconds_left=left)
 
-    rolls = sampling.sample(read, options.clips, options.seconds, options.seed, options.temperature, report)
+    prompt = options.prompt and corpus.read_roll(options.prompt)
+    drawing = options.temperature, options.top_p, prompt, settings
+    rolls = sampling.sample(read, options.clips, options.seconds, options.seed, *drawing, report)
     made = {
-        "checkpoint": {"file": source.name, "sha256": hashlib.sha256(source.read_bytes()).hexdigest()},
+        "checkpoint": {"file": source.name, "sha256": _sha256(source)},
         "family": read.card["family"],
         "seed": options.seed,
         "temperature": options.temperature,
+        "top_p": options.top_p,
+        "settings": settings,
+        "prompt": options.prompt and {"file": options.prompt.name, "sha256": _sha256(options.prompt)},
         "seconds": options.seconds,
         "tempo_bpm": read.card["statistics"]["tempo_bpm"],
     }
     clips.write(options.out, rolls, made, None if options.rolls_only else lambda done: report(options.clips + done))
     tell("done", out=str(options.out), clips=len(rolls), message=f"{len(rolls)} clips are in {options.out}.")
+
+
+def _sha256(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _bound(kind, low):
@@ -205,6 +215,9 @@ def _sample_options(options):
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--out", type=Path, required=True, help="folder to write")
     options.add_argument("--temperature", type=float, default=1.0)
+    options.add_argument("--top-p", type=float, default=1.0, help="draw from the likeliest that reach this probability")
+    options.add_argument("--prompt", type=Path, help="an LPD or MIDI file whose last bars every clip goes on from")
+    options.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of sampling")
     options.add_argument("--rolls-only", action="store_true", help="LPD-5 files only, no .mid and .mp3")
 
 

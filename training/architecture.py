@@ -88,5 +88,5 @@ def _layers_of(shapes):
 
 def _class_of(layer):
     """Keras calls the second Conv2DTranspose of a file `conv2d_transpose_1`."""
-    by_name = {re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])", "_", name).lower(): name for name in WEIGHTED}
+    by_name = {re.sub(r"(?<=\w)(?=[A-Z][a-z])", "_", name).lower(): name for name in WEIGHTED}
     return by_name.get(re.sub(r"_\d+$", "", layer), layer)

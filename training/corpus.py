@@ -282,7 +282,7 @@ def import_file(source, file, steps_per_beat):
     """Return what became of one file (Imported): its roll on this grid, or why it was left out."""
     path = source / file
     try:
-        roll = lpd.read(path) if path.suffix.lower() == ".npz" else _read_midi(path)
+        roll = read_roll(path)
         reason = why_left_out(roll)
         if reason:
             return Imported(file, reason=reason)
@@ -305,7 +305,13 @@ def why_left_out(roll):
     return ""
 
 
-def _read_midi(path):
+def read_roll(path):
+    """Return the Roll in this LPD or MIDI file.
+
+    Raises LpdError or MidiError, each a ValueError, for what is neither, and for music that is not in 4/4.
+    """
+    if path.suffix.lower() == ".npz":
+        return lpd.read(path)
     content = path.read_bytes()
     if not midi.is_in_four_four(content):
         raise midi.MidiError("not in 4/4 throughout")

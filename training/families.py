@@ -296,7 +296,9 @@ _GRU_CHAIN_FIELDS = {
     **_ORDER,
 } | _training(batch_size=32, epoch_windows=1_280)
 
-_SHORTEST = {"min_note_beats": Number(0.25, 0.0, 4.0, "no pitched note is shorter; drawn anew at each step, chords flicker")}
+_SHORTEST = {
+    "min_note_beats": Number(0.25, 0.0, 4.0, "no pitched note is shorter; drawn anew at each step, chords flicker")
+}
 _POLYPHONY = {"polyphony": PerTrack((4, 4, 4, 1, 4), 1, 16, "how many notes of each track may sound at once")}
 _CNN_SAMPLING = {
     "density": Switch(True, "thresholds by track and pitch so that each sounds as often as in the corpus"),

@@ -98,6 +98,7 @@ class Run:
         self.progress = Progress()
         self.best_weights: dict | None = None
         self.best_calibration: dict = {}
+        self.steps_per_beat = networks.grid(plan.family, corpus)
         self.tested, self.chance = self._windows("test", self.configuration["test_windows"], TEST_SEED)
         known, _ = self._windows("train", BASELINE_WINDOWS, TEST_SEED)
         self.calibration_windows, self.rates = known[:CALIBRATION_WINDOWS].copy(), known.mean(axis=(0, 1))
@@ -108,13 +109,13 @@ class Run:
         model, configuration, network, optimizer = self.model, self.configuration, self.network, self.optimizer
 
         @tf.function(reduce_retracing=True)
-        def loss(sounds, chance):
-            return network.loss(model, configuration, sounds, chance)
+        def loss(music, chance):
+            return network.loss(model, configuration, music, chance)
 
         @tf.function(reduce_retracing=True)
-        def step(sounds, chance):
+        def step(music, chance):
             with tf.GradientTape() as tape:
-                value = network.loss(model, configuration, sounds, chance)
+                value = network.loss(model, configuration, music, chance)
             gradients = tape.gradient(value, model.trainable_variables)
             optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
             return value
@@ -122,14 +123,15 @@ class Run:
         return step, loss
 
     def _windows(self, split, n_windows, seed):
-        """Return (sounds, chance) of so many random windows of this split."""
+        """Return (music, chance) of so many random windows of this split."""
         rng = np.random.default_rng(seed)
         return self._drawn(self.corpus.of_split(split), n_windows, rng)
 
     def _drawn(self, pieces, n_windows, rng):
         family = self.family
-        drawn = windows.draw(self.corpus, pieces, n_windows, family.window_steps, rng, family.context_steps)
-        return windows.sounding(drawn), rng.random(n_windows, np.float32)
+        lengths = n_windows, family.window_steps, rng, family.context_steps
+        drawn = windows.draw_on_grid(self.corpus, self.steps_per_beat, pieces, *lengths)
+        return self.network.prepared(drawn, self.configuration), rng.random(n_windows, np.float32)
 
     def go(self, started):
         """Train epoch after epoch until the plan's bound, or until told to stop."""
@@ -206,7 +208,7 @@ class Run:
             "title": self.family.title,
             "configuration": self.configuration,
             "n_weights": sum(int(np.prod(shape)) for shape in self.family.weight_shapes(self.configuration).values()),
-            "steps_per_beat": self.corpus.steps_per_beat,
+            "steps_per_beat": self.steps_per_beat,
             "corpus": {key: card[key] for key in ("name", "checksum", "n_pieces", "n_beats")},
             "split": {**card["split"], "by": "md5"},
             "statistics": card["statistics"],

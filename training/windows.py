@@ -81,7 +81,9 @@ def draw_on_grid(corpus, steps_per_beat, pieces, n_windows, n_steps, rng, contex
 def coarsened(windows, ratio):
     """Return the windows with so many steps made one, as `pianoroll.coarsen` rounds: to the step of the piece that is nearest."""
     n_steps, first = windows.n_steps // ratio, windows.position // ratio
-    offset = windows.position - first * ratio  # a window that starts within a step of the new grid starts with that step
+    offset = (
+        windows.position - first * ratio
+    )  # a window that starts within a step of the new grid starts with that step
     at = offset[windows.row]
     onset = np.minimum((windows.onset + at + ratio // 2) // ratio, n_steps - 1)
     end = np.maximum((windows.end + at + ratio // 2) // ratio, onset + 1)

@@ -17,9 +17,13 @@ from training.families import FAMILIES
 
 ROOT = Path(__file__).parents[2]
 FREEDOOM = ROOT / "tests" / "fixtures" / "freedoom"
+TINY_CNN = {"filters": 4, "learning_rate": 0.01, "batch_size": 8, "epoch_windows": 200, "test_windows": 32}
 TINY = {
     "rnn": {"units": 16, "batch_size": 32, "epoch_windows": 640, "test_windows": 64},
-    "cnn": {"filters": 4, "learning_rate": 0.01, "batch_size": 8, "epoch_windows": 200, "test_windows": 32},
+    "cnn": TINY_CNN,
+    "cnn-factorised": TINY_CNN,
+    "cnn-per-track": TINY_CNN,
+    "gru-chain": {"units": 32, "width": 16, "voices": 2, "batch_size": 8, "epoch_windows": 160, "test_windows": 16},
 }
 
 
@@ -70,7 +74,7 @@ def a_card():
     def make(family="rnn", configuration=None, **changes):
         return {
             "family": family,
-            "configuration": configuration or {"rnn": {"units": 4}, "cnn": {"filters": 2}}[family],
+            "configuration": configuration or {"rnn": {"units": 4}, "cnn": {"filters": 2}}.get(family, {}),
             "steps_per_beat": 24,
             "statistics": {"tempo_bpm": 120.0, "density": [1.0] * 5, "velocity": [80.0] * 5},
             **changes,

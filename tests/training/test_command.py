@@ -92,7 +92,7 @@ def test_bad_input_is_answered_with_one_sentence(run_training, checkpoint_file, 
         (*train, "--set", "units=0"): "units must be a whole number from 4 to 1024, not 0.",
         (*train, "--set", "units"): "--set takes NAME=VALUE, such as units=128 or rest=false, not 'units'.",
         (*train, "--resume"): "There is no run to resume in",
-        ("sample", tmp_path / "text.keras", *out): "not a .keras checkpoint: it is not a zip archive.",
+        ("sample", tmp_path / "text.keras", *out): "The file is not a zip archive.",
         ("sample", tmp_path / "nowhere.keras", *out): "nowhere.keras: No such file or directory.",
         ("sample", checkpoint_file, *out, "--clips", 0): "clips must be 1 or more, not 0.",
     }

@@ -34,13 +34,13 @@ def test_steps_on_the_same_windows_learn_them(corpus, trained):
     from training.loop import Plan, Run
 
     run = Run(Plan(trained.family, trained.card["configuration"], epochs=1), corpus, trained.file, print, bool)
-    sounds, chance = run.tested, run.chance
-    before = float(run._loss(sounds, chance))
+    music, chance = run.tested, run.chance
+    before = float(run._loss(music, chance))
 
     for _ in range(20):
-        run._step(sounds, chance)
+        run._step(music, chance)
 
-    assert float(run._loss(sounds, chance)) < 0.95 * before
+    assert float(run._loss(music, chance)) < 0.95 * before
 
 
 def test_the_card_tells_how_the_network_came_to_be(corpus, trained):
@@ -50,7 +50,11 @@ def test_the_card_tells_how_the_network_came_to_be(corpus, trained):
     assert card["configuration"] == FAMILIES[trained.family].configuration(trained.card["configuration"])
     assert card["corpus"] == {key: corpus.card[key] for key in ("name", "checksum", "n_pieces", "n_beats")}
     assert card["split"] == {"train": 3, "test": 1, "by": "md5"}
-    assert (card["seed"], card["steps_per_beat"], card["version"]) == (7, 24, checkpoint.VERSION)
+    assert (card["seed"], card["steps_per_beat"], card["version"]) == (
+        7,
+        networks.grid(trained.family, corpus),
+        checkpoint.VERSION,
+    )
     best = min(card["history"], key=lambda entry: entry["test_loss"])
     assert card["best_epoch"] == best["epoch"]
     assert 0 < card["baselines"]["hold"] < card["baselines"]["marginal"]
@@ -58,10 +62,11 @@ def test_the_card_tells_how_the_network_came_to_be(corpus, trained):
 
 def test_a_network_that_is_saved_and_loaded_answers_alike(corpus, trained, read):
     module = networks.network(trained.family)
-    steps = FAMILIES[trained.family].window_steps
-    drawn = windows.sounding(windows.draw(corpus, [0], 4, steps, np.random.default_rng(0)))
-    chance = np.full(4, 0.3, np.float32)
+    steps, grid = FAMILIES[trained.family].window_steps, networks.grid(trained.family, corpus)
     configuration = read.card["configuration"]
+    drawn = windows.draw_on_grid(corpus, grid, [0], 4, steps, np.random.default_rng(0))
+    drawn = module.prepared(drawn, configuration)
+    chance = np.full(4, 0.3, np.float32)
     ours = networks.build(trained.family, configuration, read.weights)
     theirs = keras.models.load_model(trained.file)  # what Earmark writes, Keras reads
 
@@ -117,8 +122,9 @@ def test_pitched_notes_last_a_sixteenth_at_least(four_clips):
 
 
 def test_louder_on_the_beat_and_loudest_on_the_first(read):
-    sounds = np.zeros((96, 5, 128), bool)
-    sounds[[0, 24, 30], 0, 40] = True
+    spb = read.card["steps_per_beat"]
+    sounds = np.zeros((4 * spb, 5, 128), bool)
+    sounds[[0, spb, spb + spb // 4], 0, 40] = True
 
     roll = sampling.roll_of_sounds(sounds, read.card)
 
@@ -134,6 +140,7 @@ def test_louder_on_the_beat_and_loudest_on_the_first(read):
         ({"seconds": float("nan")}, "seconds must be from 1 to 600, not nan."),
         ({"seed": -1}, "seed must be 0 or more, not -1."),
         ({"temperature": -0.1}, "temperature must be from 0 to 10, not -0.1."),
+        ({"top_p": 0.0}, "top_p must be above 0 and at most 1, not 0."),
     ],
 )
 def test_impossible_requests_are_refused(read, changes, sentence):

@@ -11,6 +11,10 @@ VARIATIONS = [
     ("rnn", {"units": 4, "rest": False}),
     ("cnn", {"filters": 2}),
     ("cnn", {"filters": 3}),
+    ("cnn-factorised", {"filters": 3}),
+    ("cnn-per-track", {"filters": 2}),
+    ("gru-chain", {"units": 8, "width": 4, "voices": 1}),
+    ("gru-chain", {"units": 4, "width": 6, "voices": 2, "order": "strings,drums,piano,bass,guitar"}),
 ]
 
 
@@ -88,7 +92,7 @@ def test_a_setting_that_the_family_does_not_take_is_refused_by_name(given, sente
 
 @pytest.mark.parametrize("name", ["gan", "", None, 3, ["rnn"]])
 def test_an_unknown_family_is_refused_with_those_there_are(name):
-    with pytest.raises(ConfigurationError, match="there are rnn, cnn"):
+    with pytest.raises(ConfigurationError, match="there are rnn, cnn, cnn-factorised, cnn-per-track, gru-chain"):
         family_named(name)
 
 

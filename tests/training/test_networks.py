@@ -6,7 +6,12 @@ import tensorflow as tf
 
 from music.pianoroll import BASS, DRUMS, N_PITCHES, N_TRACKS
 from training import networks, windows
-from training.networks import cnn, rnn
+from training.families import FAMILIES, order_of
+from training.networks import cnn, convolution, rnn
+
+NOTHING_GIVEN = np.full((10, N_TRACKS), rnn.FREE, np.int32)
+CHAIN = order_of({})
+PLACE = convolution.places(CHAIN)
 
 
 @pytest.fixture
@@ -31,7 +36,7 @@ def test_the_rnns_graph_draws_from_the_networks_own_probabilities(small_rnn):
     generate = rnn._compiled(*small_rnn.layers[1].cell.weights, *small_rnn.layers[2].weights, True, min_steps=1)
     draws = np.random.default_rng(5).random((1, 10, N_TRACKS)).astype(np.float32)
 
-    chosen = generate(draws, tf.constant(0.7)).numpy()[0]
+    chosen = generate(draws, NOTHING_GIVEN, tf.constant(0.7), 1.0).numpy()[0]
 
     logits = rnn_answers(small_rnn, chosen).astype(float) / 0.7
     probability = np.exp(logits) / np.exp(logits).sum(axis=-1, keepdims=True)
@@ -45,7 +50,7 @@ def test_at_temperature_zero_the_rnn_takes_the_likeliest(small_rnn):
     generate = rnn._compiled(*small_rnn.layers[1].cell.weights, *small_rnn.layers[2].weights, True, min_steps=1)
     draws = np.random.default_rng(5).random((1, 10, N_TRACKS)).astype(np.float32)
 
-    chosen = generate(draws, tf.constant(0.0)).numpy()[0]
+    chosen = generate(draws, NOTHING_GIVEN, tf.constant(0.0), 1.0).numpy()[0]
 
     assert (chosen == rnn_answers(small_rnn, chosen).argmax(axis=-1)).all()
 
@@ -54,10 +59,10 @@ def test_without_a_rest_class_no_track_is_ever_silent():
     networks.set_up(3)
     model = networks.build("rnn", {"units": 4, "rest": False})
     card = {"steps_per_beat": 24, "configuration": {"rest": False}}
-    sampler = networks.network("rnn").sampler(model, card)
+    sampler = networks.network("rnn").sampler(model, card, FAMILIES["rnn"].sampling_settings())
     draws = np.random.default_rng(0).random((2, *sampler.draws(48))).astype(np.float32)
 
-    sounds = sampler.generate(draws, 1.0)
+    sounds, _ = sampler.generate(draws, networks.Wishes())
 
     assert (sounds.sum(axis=-1) == 1).all()
 
@@ -90,9 +95,9 @@ def test_a_track_of_the_cnn_sees_those_before_it_in_the_chain_and_not_those_afte
     changed = tf.concat([block[..., :BASS], 1 - block[..., BASS : BASS + 1], block[..., BASS + 1 :]], axis=-1)
 
     differs = []
-    for track in cnn.CHAIN:
-        hidden = tf.constant(cnn.PLACE[track] <= cnn.PLACE, tf.float32)[None]
-        answers = [model(cnn._question(context, b, hidden))[..., track].numpy() for b in (block, changed)]
+    for track in CHAIN:
+        hidden = tf.constant(PLACE[track] <= PLACE, tf.float32)[None]
+        answers = [model(cnn.question(context, b, hidden))[..., track].numpy() for b in (block, changed)]
         differs.append(bool((answers[0] != answers[1]).any()))
 
     assert differs == [False, False, True, True, True]  # drums and bass itself; then piano, guitar, strings
@@ -101,9 +106,9 @@ def test_a_track_of_the_cnn_sees_those_before_it_in_the_chain_and_not_those_afte
 def test_training_hides_every_part_of_the_chain_equally_often():
     chance = np.random.default_rng(0).random(20_000).astype(np.float32)
 
-    hidden = cnn._hidden(tf.constant(chance)).numpy()
+    hidden = cnn.hidden_tracks(tf.constant(chance), CHAIN).numpy()
 
-    assert hidden[:, list(cnn.CHAIN)].mean(axis=0) == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0], abs=0.02)
+    assert hidden[:, list(CHAIN)].mean(axis=0) == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0], abs=0.02)
 
 
 def test_the_cnns_loss_counts_hidden_tracks_only():
@@ -116,7 +121,7 @@ def test_the_cnns_loss_counts_hidden_tracks_only():
 
     hidden = tf.constant([[0.0, 0.0, 0.0, 0.0, 1.0]])
     planes = [tf.constant(part.transpose(0, 1, 3, 2), tf.float32) for part in (sounds[:, :20], sounds[:, 20:])]
-    logits = model(cnn._question(*planes, hidden)).numpy()[0, :, :, 4].astype(float)
+    logits = model(cnn.question(*planes, hidden)).numpy()[0, :, :, 4].astype(float)
     sounding = sounds[0, 20:, 4] > 0
     silence, sound = np.logaddexp(0, logits)[~sounding].sum(), np.logaddexp(0, -logits)[sounding].sum()
     assert plain == pytest.approx((silence + sound) / sounding.size, rel=1e-4)
@@ -132,7 +137,7 @@ def test_calibration_makes_each_pitch_sound_as_often_as_in_music(corpus):
     bias = np.array(cnn.calibration(model, {}, sounds, rates)["bias"])
 
     planes = [tf.constant(part.transpose(0, 1, 3, 2), tf.float32) for part in (sounds[:, :20], sounds[:, 20:])]
-    logits = model(cnn._question(*planes, tf.ones((64, 5))))[..., DRUMS].numpy().astype(float)
+    logits = model(cnn.question(*planes, tf.ones((64, 5))))[..., DRUMS].numpy().astype(float)
     expected = (1 / (1 + np.exp(-logits - bias[DRUMS]))).mean(axis=(0, 1))
     assert expected.sum() == pytest.approx(rates[DRUMS].sum(), rel=0.01)
     played = rates[DRUMS] > 0.01
@@ -144,7 +149,7 @@ def test_a_drum_strikes_only_where_the_network_is_surest():
     logits = np.full((1, 20, 128), -5.0, np.float32)
     logits[0, :, 7] = [-3, -2, -1, -2, -3, -5, -5, -2, -2.5, -5] * 2
 
-    peaks = cnn._peaks(tf.constant(logits), 3).numpy()[0, :, 7]
+    peaks = convolution.peaks(tf.constant(logits), 3).numpy()[0, :, 7]
 
     assert np.flatnonzero(peaks > -5).tolist() == [2, 7, 12, 17]
 
@@ -152,18 +157,20 @@ def test_a_drum_strikes_only_where_the_network_is_surest():
 def test_sampling_decides_the_tracks_one_after_the_other_and_shows_each_to_the_next():
     """A stand-in for the network plays, on every track, pitch 60 and one more for each track that it sees decided."""
 
-    def counting(question, training):
+    def counting(question):
         n_decided = 5 - tf.reduce_sum(question[:, 0, 0, 10:], axis=-1)
         n_seen = tf.reduce_sum(question[:, 1, :, 5:10], axis=(1, 2))  # each decided track sounds one pitch
         tf.debugging.assert_equal(n_seen, n_decided)
         row = 100 * tf.one_hot(tf.cast(60 + n_decided, tf.int32), 128) - 50
         return tf.tile(row[:, None, :, None], (1, 20, 1, 5))
 
-    generate = cnn._compiled(counting, np.zeros((5, 128)), [1.0] * 5, shortest=1, gap=1)
+    settings = FAMILIES["cnn"].sampling_settings({"min_note_beats": 0})
+    generate = convolution.compiled(cnn.asker(counting), CHAIN, np.zeros((5, 128)), [1.0] * 5, 4, settings)
 
-    block = generate(np.zeros((1, 1, 24, 128), np.float32), 1.0).numpy()[0, 0]
+    thresholds, silence = np.zeros((1, 1, 24, 128), np.float32), np.zeros((1, 20, 128, 5), np.float32)
+    block = generate(thresholds, silence, 1.0, 1.0).numpy()[0, 0]
 
-    assert [int(block[1, :, track].argmax()) for track in cnn.CHAIN] == [60, 61, 62, 63, 64]
+    assert [int(block[1, :, track].argmax()) for track in CHAIN] == [60, 61, 62, 63, 64]
     assert block[1].sum(axis=0).tolist() == [1] * 5
 
 
@@ -184,7 +191,7 @@ def test_a_note_that_begins_lasts_its_least_and_ends_later_than_it_would_begin()
     blip = [5.0] + [-9.0] * 19
     fading = [5.0] * 8 + [-0.5] * 6 + [-2.0] * 6
 
-    played, age = cnn._sustained(margins(blip, fading), silent, polyphony=4, shortest=6)
+    played, age = convolution.sustained(margins(blip, fading), silent, polyphony=4, shortest=6, hysteresis=1.0)
 
     assert runs(played, 0) == "######.............."
     assert runs(played, 1) == "##############......"  # -0.5 would not begin a note, but keeps one
@@ -192,9 +199,11 @@ def test_a_note_that_begins_lasts_its_least_and_ends_later_than_it_would_begin()
 
 
 def test_a_note_that_sounds_at_the_end_of_a_block_goes_on_in_the_next():
-    _, age = cnn._sustained(margins([-9.0] * 18 + [5.0] * 2), tf.zeros((1, 128)), polyphony=4, shortest=6)
+    _, age = convolution.sustained(
+        margins([-9.0] * 18 + [5.0] * 2), tf.zeros((1, 128)), polyphony=4, shortest=6, hysteresis=1.0
+    )
 
-    played, _ = cnn._sustained(margins([-9.0] * 20), age, polyphony=4, shortest=6)
+    played, _ = convolution.sustained(margins([-9.0] * 20), age, polyphony=4, shortest=6, hysteresis=1.0)
 
     assert runs(played) == "####................"
 
@@ -202,21 +211,21 @@ def test_a_note_that_sounds_at_the_end_of_a_block_goes_on_in_the_next():
 def test_no_more_notes_sound_than_the_track_may_have():
     loud = [[float(20 - pitch)] * 20 for pitch in range(6)]
 
-    played, _ = cnn._sustained(margins(*loud), tf.zeros((1, 128)), polyphony=4, shortest=1)
+    played, _ = convolution.sustained(margins(*loud), tf.zeros((1, 128)), polyphony=4, shortest=1, hysteresis=1.0)
 
     assert played.numpy()[0].sum(axis=-1).tolist() == [4] * 20
     assert played.numpy()[0, 0, :6].tolist() == [1, 1, 1, 1, 0, 0]
 
 
 def test_a_drum_strikes_for_one_step_and_not_again_at_once():
-    played, _ = cnn._struck(margins([5.0] * 20), tf.fill((1, 128), 9.0), polyphony=4, gap=3)
+    played, _ = convolution.struck(margins([5.0] * 20), tf.fill((1, 128), 9.0), polyphony=4, gap=3)
 
     assert runs(played) == "#..#..#..#..#..#..#."
 
 
 @pytest.mark.parametrize(("heard", "sign"), [(0.0, 1), (1.0, 0), (9.0, -1)])
 def test_a_clip_that_strays_from_the_corpus_density_is_brought_back(heard, sign):
-    correction = cnn._correction(tf.constant([[heard] * 5]), tf.ones(5)).numpy()
+    correction = convolution.correction(tf.constant([[heard] * 5]), tf.ones(5)).numpy()
 
     assert (np.sign(correction) == sign).all()
-    assert np.abs(correction).max() <= cnn.MAX_CORRECTION
+    assert np.abs(correction).max() <= convolution.MAX_CORRECTION

@@ -70,5 +70,5 @@ def test_no_window_is_drawn_from_other_pieces_than_those_asked_for(corpus):
 
 @pytest.mark.parametrize(("pieces", "n_steps"), [([], 20), ([0], 1_000_000)])
 def test_nothing_to_draw_from_is_refused(corpus, pieces, n_steps):
-    with pytest.raises(ValueError, match="pieces: there are none, or some are shorter than a window"):
+    with pytest.raises(ValueError, match="pieces: there are none, or all are shorter than a window"):
         windows.draw(corpus, pieces, 4, n_steps, np.random.default_rng(0))

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 COLD = 1e-3  # a temperature below it takes the likeliest
+SETTLED = 100.0  # in logits: more than any doubt
 
 
 def drawn(logits, draws, temperature, top_p):
@@ -34,6 +35,3 @@ def likelier_than_not(logits, top_p):
         return logits
     sure = tf.abs(logits) >= tf.math.log(top_p / (1 - top_p)) if top_p > 0.5 else tf.ones_like(logits, tf.bool)
     return tf.where(sure, SETTLED * tf.sign(logits), logits)
-
-
-SETTLED = 100.0  # in logits: more than any doubt
