@@ -25,6 +25,9 @@ MOST_STEPS = 50
 MOST_CELLS = 4_000_000
 # A standard deviation below this is one of zero that the search has not quite reached: the likelihood is flat there.
 NO_SPREAD = 1e-3
+# A search that strays stays finite: logits are cut here, and thresholds at least so far apart.
+FAR = 300.0
+LEAST_APART = 1e-90
 # Coefficients beyond this many logits mean that a condition's ratings are all at one end: its maximum is at infinity.
 TOO_FAR = 20.0
 
@@ -126,8 +129,9 @@ class _Rates:
 
     def __init__(self, upper, lower, apart):
         """apart: 1 - exp(lower - upper)"""
-        self.upper, self.lower, self.apart = upper, lower, apart
-        self.below, self.above = expit(upper), expit(-lower)  # F(b), 1 - F(a)
+        self.upper, self.lower = np.clip(upper, -FAR, FAR), np.clip(lower, -FAR, FAR)
+        self.apart = np.maximum(apart, LEAST_APART)
+        self.below, self.above = expit(self.upper), expit(-self.lower)  # F(b), 1 - F(a)
 
     def log_likelihood(self):
         return float(np.log(self.below * self.above * self.apart).sum())
