@@ -255,6 +255,9 @@ def _compiled(model, voices, masks, min_steps):
                 sounds = music[:, head, 1]
                 if track != DRUMS:
                     logits += _rules(sounds, age[:, head], min_steps)
+                    siblings = [i for i, of in enumerate(voices.tracks) if of == track and i != head]
+                    others = [told[i][:, 1] if i < head else music[:, i, 1] for i in siblings]
+                    logits += _without(others)
                 answer = drawn(logits, draws[:, step, head], temperature, top_p)
                 answer = tf.where(given[step, head, 0] == FREE, answer, given[step, head, 0])
                 told.append(_told(answer, sounds, given[step, head, 1], track))
@@ -282,6 +285,12 @@ def _rules(sounds, age, min_steps):
     must_hold = tf.cast((sounds > 0) & (age < min_steps), tf.float32)[:, None]
     cannot_hold = tf.cast(sounds == 0, tf.float32)[:, None]
     return -1e9 * (cannot_hold * is_hold + must_hold * (1 - is_hold))
+
+
+def _without(others):
+    """Return what is added to a voice's logits (clip, class): no pitch begins that another voice of the track has."""
+    taken = [tf.one_hot(sounds - 1, REST + 1, on_value=-1e9) for sounds in others]
+    return tf.add_n(taken) if taken else 0.0
 
 
 def _told(answer, sounds, given, track):
