@@ -86,7 +86,7 @@ def test_weights_alone_come_with_their_card_in_a_second_file(client_of, ada, che
 
 def as_safetensors(content):
     with h5py.File(io.BytesIO(content)) as file:
-        names = [name for name in FAMILIES["rnn"].weight_shapes({"units": 4})]
+        names = list(FAMILIES["rnn"].weight_shapes({"units": 4}))
         arrays = {name: file[name][:] for name in names}
     header, at = {}, 0
     for name, array in arrays.items():
