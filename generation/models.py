@@ -95,6 +95,7 @@ class TrainingRun(Owned):
     corpus = models.ForeignKey(Corpus, null=True, on_delete=models.PROTECT, related_name="runs")
     seed = models.BigIntegerField(default=0)
     minutes = models.FloatField(null=True)
+    epochs = models.PositiveIntegerField(null=True)
     history = models.JSONField(default=list)
     baselines = models.JSONField(default=dict)  # the loss of two guesses that learn nothing
 
@@ -112,8 +113,22 @@ class TrainingRun(Owned):
 
     @property
     def job(self):
-        """The latest job that worked on it."""
-        return max(self.jobs.all(), key=lambda job: job.created_at, default=None)
+        """The latest job that trained it."""
+        trained = [job for job in self.jobs.all() if job.kind == Job.Kind.TRAINING]
+        return max(trained, key=lambda job: job.created_at, default=None)
+
+    @property
+    def is_underway(self):
+        return self.job is not None and not self.job.is_finished
+
+    @property
+    def checkpoint(self):
+        """What it left: one each time that it ended, the latest of them."""
+        return max(self.checkpoints.all(), key=lambda checkpoint: checkpoint.created_at, default=None)
+
+    @property
+    def seconds_trained(self):
+        return self.history[-1].get("seconds", 0.0) if self.history else 0.0
 
     @property
     def best_test_loss(self):
@@ -132,7 +147,7 @@ class Checkpoint(Owned):
     file = models.FileField(upload_to=checkpoint_path, max_length=200)
     sha256 = models.CharField(max_length=64)
     card = models.JSONField()
-    run = models.OneToOneField(TrainingRun, null=True, on_delete=models.PROTECT, related_name="checkpoint")
+    run = models.ForeignKey(TrainingRun, null=True, on_delete=models.PROTECT, related_name="checkpoints")
 
     objects = OwnedQuerySet.as_manager()
 
@@ -157,8 +172,14 @@ class JobQuerySet(OwnedQuerySet):
     def ask_for_references(self, owner, corpus, pieces, seconds):
         return self.plan_references(owner, corpus, pieces, seconds).enqueue()
 
-    def ask_for_training(self, owner, family, corpus, minutes, seed=0):
-        return self.plan_training(owner, family, corpus, minutes, seed).enqueue()
+    def ask_for_training(self, owner, family, corpus, **wishes):
+        return self.plan_training(owner, family, corpus, **wishes).enqueue()
+
+    def ask_to_resume(self, owner, run, minutes=None, epochs=None):
+        return self.plan_to_resume(owner, run, minutes, epochs).enqueue()
+
+    def ask_for_sample(self, owner, run, seconds, seed):
+        return self.plan_sample(owner, run, seconds, seed).enqueue()
 
     def plan_clips(self, owner, checkpoint, n_clips, seconds, seed, temperature=1.0):
         wishes = {"n_clips": n_clips, "seconds": seconds, "seed": seed, "temperature": temperature}
@@ -169,11 +190,36 @@ class JobQuerySet(OwnedQuerySet):
         wishes = {"pieces": list(pieces), "seconds": seconds}
         return self._plan(owner, Job.Kind.REFERENCES, len(wishes["pieces"]), wishes, corpus=corpus)
 
+    def plan_sample(self, owner, run, seconds, seed):
+        """One clip of the best epoch that the run has by then."""
+        wishes = {"n_clips": 1, "seconds": seconds, "seed": seed, "temperature": 1.0}
+        return self._plan(owner, Job.Kind.SAMPLE, 1, wishes, run=run)
+
     @transaction.atomic
-    def plan_training(self, owner, family, corpus, minutes, seed=0):
-        run = TrainingRun.objects.create(owner=owner, family=family, corpus=corpus, minutes=minutes, seed=seed)
-        wishes = {"minutes": minutes, "seed": seed}
-        return self._plan(owner, Job.Kind.TRAINING, 100, wishes, run=run, corpus=corpus)
+    def plan_training(self, owner, family, corpus, minutes=None, seed=0, epochs=None, configuration=None):
+        """minutes, epochs: whichever is over first. configuration: what differs from the family's defaults."""
+        run = TrainingRun.objects.create(
+            owner=owner,
+            family=family,
+            corpus=corpus,
+            minutes=minutes,
+            epochs=epochs,
+            seed=seed,
+            configuration=FAMILIES[family].configuration(configuration),
+        )
+        return self._plan_training_of(owner, run, minutes, epochs)
+
+    def plan_to_resume(self, owner, run, minutes=None, epochs=None):
+        """Go on with a run that ended, for so long; epochs counts from the run's first.
+
+        Raises IntegrityError if the run is underway.
+        """
+        with transaction.atomic():
+            return self._plan_training_of(owner, run, minutes, epochs)
+
+    def _plan_training_of(self, owner, run, minutes, epochs):
+        wishes = {"minutes": minutes, "epochs": epochs, "seconds_before": run.seconds_trained}
+        return self._plan(owner, Job.Kind.TRAINING, 100, wishes, run=run, corpus=run.corpus)
 
     @transaction.atomic
     def ask_for_reading(self, owner, uploads, seconds):
@@ -224,6 +270,7 @@ class Job(Owned):
         REFERENCES = "references", "Clips of real music"
         TRAINING = "training", "Training"
         UPLOADS = "uploads", "Reading uploads"
+        SAMPLE = "sample", "A sample of a training run"
 
     class State(models.TextChoices):
         WAITING = "waiting"
@@ -258,7 +305,13 @@ class Job(Owned):
             models.CheckConstraint(
                 name="job_state",
                 condition=Q(state__in=["waiting", "running", "done", "failed", "cancelled"]),
-            )
+            ),
+            # Two would write into one folder.
+            models.UniqueConstraint(
+                name="one_unfinished_training_of_a_run",
+                fields=["run"],
+                condition=Q(kind="training", state__in=["waiting", "running"]),
+            ),
         ]
 
     def __str__(self):
@@ -267,6 +320,11 @@ class Job(Owned):
     @property
     def is_finished(self):
         return self.state not in (self.State.WAITING, self.State.RUNNING)
+
+    @property
+    def is_lost(self):
+        """Did its worker die, or the queue lose it? The next sweep puts it back; a person may do so sooner."""
+        return not self.is_finished and self.lease_until < timezone.now()
 
     @property
     def subject(self):

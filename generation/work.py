@@ -7,14 +7,13 @@ import shutil
 import socket
 import time
 import uuid
+from contextlib import closing
 
-from django.db import transaction
-from django.utils import timezone
-
-from generation import child, facts, taking, uploads
-from generation.models import Clip, Job, Stopped, TrainingRun
+from generation import child, facts, taking, training_job, watching
+from generation.models import Clip, Job, Stopped
 from generation.playing import make_clip
 from generation.storing import folder_of, sha256
+from generation.watching import Refused, watched
 from music import lpd, pianoroll
 from training.corpus import CorpusError, open_corpus
 
@@ -23,12 +22,7 @@ logger = logging.getLogger(__name__)
 # TensorFlow's start, and then far more than the slowest family needs for a second of music on two busy cores.
 LONGEST_START_SECONDS = 300
 LONGEST_PER_SECOND_OF_MUSIC = 30
-SECONDS_BETWEEN = 1.0  # between two looks at whether the job is still wanted; a child may speak far more often
 INTERNAL = "Something went wrong inside Earmark; its log says more."
-
-
-class Refused(Exception):
-    """The job cannot be done; the text is one sentence for the person who asked."""
 
 
 def run(job_id):
@@ -73,10 +67,34 @@ def _worked(job):
 
 
 def clips_from_checkpoint(job, folder):
-    """Sample in a child, then play what it sampled. Clips that an earlier worker finished stay as they are."""
-    wishes = job.settings
-    weights, rolls = folder / "checkpoint.keras", folder / "rolls"
+    weights = folder / "checkpoint.keras"
     _fetch(job.checkpoint, weights)
+    known = {
+        "name": job.checkpoint.name,
+        "sha256": job.checkpoint.sha256,
+        "version": job.checkpoint.card.get("version"),
+    }
+    provenance = _provenance_of(job, job.checkpoint.card) | {"checkpoint": known}
+    yield from _sampled(job, folder, weights, provenance, lambda index: f"{job.checkpoint.name} {index + 1}")
+
+
+def sample_of_run(job, folder):
+    """One clip of the run's best epoch so far. Its weights are copied first: the run goes on and writes better ones."""
+    weights, run = folder / "checkpoint.keras", job.run
+    try:
+        shutil.copyfile(training_job.file_of(run), weights)
+    except FileNotFoundError:
+        raise Refused("The run has no whole epoch on this machine's disk yet.") from None
+    card = training_job.card_of(weights)
+    epoch = card.get("best_epoch") or len(facts.history(card))
+    known = {"run": str(run.pk), "epoch": epoch, "checkpoint": {"sha256": sha256(weights), "version": card["version"]}}
+    title = f"{run}, epoch {epoch}"[:200]
+    yield from _sampled(job, folder, weights, _provenance_of(job, card) | known, lambda _index: title)
+
+
+def _sampled(job, folder, weights, provenance, title_of):
+    """Sample in a child, then play what it sampled. Clips that an earlier worker finished stay as they are."""
+    wishes, rolls = job.settings, folder / "rolls"
     asked = child.events(
         "training",
         *("sample", weights, "--clips", wishes["n_clips"], "--seconds", wishes["seconds"], "--seed", wishes["seed"]),
@@ -84,17 +102,15 @@ def clips_from_checkpoint(job, folder):
         folder=folder,
         longest_seconds=LONGEST_START_SECONDS + LONGEST_PER_SECOND_OF_MUSIC * wishes["seconds"] * wishes["n_clips"],
     )
-    yield from _followed(job, asked, "sampling")
-    provenance = _provenance_of_samples(job, rolls)
+    for _ in watched(job, asked, "sampling"):
+        yield job
+    provenance["sampling"] |= _tempo(rolls)
 
     def roll_of(index):
         path = rolls / f"clip_{index:03d}.npz"
         if not path.is_file():
             raise Refused(f"Clip {index + 1} was not sampled.")
         return lpd.read(path)
-
-    def title_of(index):
-        return f"{job.checkpoint.name} {index + 1}"
 
     yield from _played(job, folder, roll_of, title_of, Clip.Source.GENERATED, lambda index: provenance)
 
@@ -125,41 +141,39 @@ def clips_of_real_music(job, folder):
 
 
 def training(job, folder):
-    """Train in a child. The run's folder stays, so that a run which was stopped can go on from it."""
-    run = job.run
-    run.folder.mkdir(parents=True, exist_ok=True)
-    file = run.folder / "checkpoint.keras"
-    asked = child.events(
-        "training",
-        *("train", run.family, "--corpus", job.corpus.path, "--out", file),
-        *("--minutes", run.minutes, "--seed", run.seed, "--events"),
-        folder=folder,
-        longest_seconds=LONGEST_START_SECONDS + 2 * 60 * run.minutes,
-    )
-    history = []
-    for event in _watched(job, asked, "training"):
-        if event is not None and event["event"] == "epoch":
-            history.append({key: value for key, value in event.items() if key in EPOCH_KEYS})
-            TrainingRun.objects.filter(pk=run.pk).update(history=history)
-            run.history = history
-        yield job
-    card = uploads.checked_card(file, folder)
-    with transaction.atomic():
-        job.keep(stage="storing")
-        TrainingRun.objects.filter(pk=run.pk).update(
-            history=facts.history(card), baselines=facts.baselines(card), configuration=card["configuration"]
-        )
-        shutil.copyfile(file, folder / "finished.keras")
-        uploads.store(job.owner, folder / "finished.keras", f"{run}"[:200], card, run=run)
+    """Train, and meanwhile make the samples of this run that are asked for: its worker may be the only one."""
+    with closing(_samples_of(job.run)) as samples:
+        for seen in training_job.training(job, folder):
+            next(samples)
+            yield seen
+
+
+def _samples_of(run):
+    """Each `next` goes a little further with a sample that waits, with pauses for whoever asks to do other things.
+
+    Where the run ends first, the sample goes back to the queue.
+    """
+    while True:
+        waiting = run.jobs.filter(kind=Job.Kind.SAMPLE, state=Job.State.WAITING).order_by("created_at").first()
+        for _ in steps(waiting.pk) if waiting else ():
+            yield from _pause()
+        yield from _pause()
+
+
+def _pause():
+    ends_at = time.monotonic() + watching.SECONDS_BETWEEN / 2
+    yield
+    while time.monotonic() < ends_at:
+        yield
 
 
 DEEDS = {
     Job.Kind.CLIPS: clips_from_checkpoint,
     Job.Kind.REFERENCES: clips_of_real_music,
     Job.Kind.TRAINING: training,
+    Job.Kind.SAMPLE: sample_of_run,
     Job.Kind.UPLOADS: taking.read_uploads,
 }
-EPOCH_KEYS = {"epoch", "train_loss", "test_loss", "seconds"}
 
 
 def _new_worker():
@@ -176,45 +190,6 @@ def _fetch(checkpoint, path):
         raise Refused(f"The file of “{checkpoint.name}” is gone from the storage.") from None
     if sha256(path) != checkpoint.sha256:
         raise Refused(f"The file of “{checkpoint.name}” is not what was stored: its checksum differs.")
-
-
-def _watched(job, asked, stage):
-    """Pass on a child's events, renewing the lease as time goes by."""
-    job.keep(stage=stage)
-    kept_at = time.monotonic()
-    try:
-        for event in asked:
-            if time.monotonic() - kept_at >= SECONDS_BETWEEN:
-                job.keep(**_progress(job, event or {}))
-                kept_at = time.monotonic()
-            yield event
-    finally:
-        asked.close()  # also where the job was cancelled: the child ends now, not when Python tidies up
-
-
-def _followed(job, asked, stage):
-    for _ in _watched(job, asked, stage):
-        yield job
-
-
-def _progress(job, event):
-    """Return what an event says about how far its job is, as fields of the job."""
-    left = event.get("seconds_left")
-    if not isinstance(left, int | float) or not 0 <= left < 1e7:
-        return {}
-    progress = {"seconds_left": float(left)}
-    if job.kind == Job.Kind.TRAINING:
-        elapsed = (timezone.now() - job.started_at).total_seconds()
-        progress["n_done"] = min(int(100 * elapsed / (elapsed + left + 1)), 99)
-        progress["stage"] = _stage_of_training(event)
-    return progress
-
-
-def _stage_of_training(event):
-    epoch, loss = event.get("epoch"), event.get("loss", event.get("train_loss"))
-    if isinstance(epoch, int) and isinstance(loss, int | float):
-        return f"training, epoch {epoch}, loss {loss:.3f}"
-    return "training"
 
 
 def _played(job, folder, roll_of, title_of, source, provenance_of):
@@ -242,17 +217,15 @@ def _played(job, folder, roll_of, title_of, source, provenance_of):
         raise Refused(f"{len(problems)} of {job.n_total} clips could not be made. {' '.join(problems)}"[:2000])
 
 
-def _provenance_of_samples(job, rolls):
-    checkpoint, card = job.checkpoint, job.checkpoint.card
-    sampling = {"seconds": job.settings["seconds"], "temperature": job.settings["temperature"]}
+def _provenance_of(job, card):
+    """Return what made a clip of a network with this card, as far as it is known before sampling."""
     return {
         "kind": "generated",
-        "checkpoint": {"name": checkpoint.name, "sha256": checkpoint.sha256, "version": card.get("version")},
-        "family": checkpoint.family,
+        "family": card.get("family"),
         "configuration": card.get("configuration", {}),
         "corpus": card.get("corpus", {}),
         "seed": job.settings["seed"],
-        "sampling": sampling | _tempo(rolls),
+        "sampling": {"seconds": job.settings["seconds"], "temperature": job.settings["temperature"]},
     }
 
 

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 
-from generation import child, work
+from generation import child, watching, work
 from generation.models import Clip, Job
 
 PROJECT = Path(__file__).parents[2]
@@ -38,7 +38,7 @@ def trainer(tmp_path, monkeypatch):
     monkeypatch.setattr(child, "ROOT", tmp_path)
     monkeypatch.setattr(child, "GRACE_SECONDS", 0.5)
     monkeypatch.setattr(child, "TICK_SECONDS", 0.1)
-    monkeypatch.setattr(work, "SECONDS_BETWEEN", 0.1)
+    monkeypatch.setattr(watching, "SECONDS_BETWEEN", 0.1)
 
     def becomes(source):
         (tmp_path / "training.py").write_text(source)
