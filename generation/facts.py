@@ -37,6 +37,30 @@ def of_card(card):
     )
 
 
+def of_run(run):
+    return _given(
+        ("Family", run.family_title),
+        ("Time", f"{_shown(run.minutes)} min at most" if run.minutes else None),
+        ("Epochs", f"{run.epochs:,} at most" if run.epochs else None),
+        ("Seed", _verbatim(run.seed)),
+        *_settings({"configuration": run.configuration}),
+    )
+
+
+def of_corpus_in_card(card):
+    """What a checkpoint's card says of the corpus, which may be on another machine."""
+    corpus, split = _table(card, "corpus"), _table(card, "split")
+    return _given(
+        ("Corpus", corpus.get("name")),
+        ("Pieces", corpus.get("n_pieces")),
+        ("To train on", split.get("train")),
+        ("Held out", split.get("test")),
+        ("Beats", corpus.get("n_beats")),
+        ("Steps a beat", card.get("steps_per_beat")),
+        ("Checksum", corpus.get("checksum")),
+    )
+
+
 def of_corpus(corpus):
     card = corpus.card
     counts, split = _table(card, "counts"), _table(card, "split")
@@ -60,6 +84,7 @@ def of_clip(clip):
         ("Family", family_title(made["family"]) if "family" in made else None),
         *_settings(made),
         ("Seed", _verbatim(made.get("seed"))),
+        ("Epoch", made.get("epoch")),
         ("Clip of its seed", made["index"] + 1 if made.get("kind") == "generated" else None),
         *((f"Sampling: {_words(name)}", value) for name, value in sampling.items()),
         ("Condition", made.get("condition")),

@@ -8,8 +8,7 @@ from django.db.models import Sum
 
 from generation import corpora, kinds, uploads
 from generation.answers import LONGEST_SECONDS
-from generation.models import Corpus, Upload, family_title
-from training.families import FAMILIES
+from generation.models import Upload
 
 LARGEST_SEED = 2**32 - 1
 MOST_CLIPS = 50
@@ -162,20 +161,3 @@ class ReferencesForm(forms.Form):
                 if obstacle:
                     self.add_error("pieces", f"“{self.packed.pieces[index].title}”: {obstacle}.")
         return cleaned
-
-
-class TrainingForm(forms.Form):
-    family = forms.ChoiceField(help_text="Which kind of network.")
-    corpus = forms.ModelChoiceField(Corpus.objects.none(), empty_label=None)
-    minutes = forms.FloatField(
-        min_value=0.1,
-        max_value=24 * 60,
-        initial=10,
-        help_text="Training ends after this time. The best epoch until then becomes the checkpoint.",
-    )
-    seed = seed_field("Of the first weights and the order of the windows.")
-
-    def __init__(self, *args, researcher, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.fields["family"].choices = [(name, family_title(name)) for name in FAMILIES]
-        self.fields["corpus"].queryset = Corpus.objects.visible_to(researcher)

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from generation import receiving, views
+from generation import receiving, runs, views
 
 app_name = "generation"
 urlpatterns = [
@@ -23,11 +23,16 @@ urlpatterns = [
     path("clips/<uuid:id>/roll.svg", views.clip_picture, name="clip_picture"),
     path("clips/<uuid:id>/sound.flac", views.clip_sound, name="clip_sound"),
     path("clips/<uuid:id>/roll.npz", views.clip_roll, name="clip_roll"),
-    path("runs/", views.runs, name="runs"),
-    path("runs/new/", views.new_run, name="new_run"),
-    path("runs/<uuid:id>/", views.run, name="run"),
-    path("runs/<uuid:id>/progress/", views.run_progress, name="run_progress"),
-    path("runs/<uuid:id>/loss.svg", views.run_loss, name="run_loss"),
+    path("runs/", runs.runs, name="runs"),
+    path("runs/new/", runs.new_run, name="new_run"),
+    path("runs/new/expected/", runs.expected, name="expected"),
+    path("runs/<uuid:id>/", runs.run, name="run"),
+    path("runs/<uuid:id>/progress/", runs.run_progress, name="run_progress"),
+    path("runs/<uuid:id>/epochs/", runs.run_epochs, name="run_epochs"),
+    path("runs/<uuid:id>/resume/", runs.resume_run, name="resume_run"),
+    path("runs/<uuid:id>/samples/", runs.sample_run, name="sample_run"),
+    path("jobs/<uuid:id>/sample/", runs.sample, name="sample"),
+    path("runs/<uuid:id>/loss.svg", runs.run_loss, name="run_loss"),
     path("corpora/", views.corpora, name="corpora"),
     path("corpora/<uuid:id>/", views.corpus, name="corpus"),
     path("corpora/<uuid:id>/references/", views.references, name="references"),

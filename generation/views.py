@@ -9,8 +9,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from generation import facts, ranges
 from generation.bounded import takes_files
 from generation.corpora import DEFAULT_SECONDS, why_no_opening
-from generation.forms import CheckpointForm, ClipsForm, ReferencesForm, TrainingForm
-from generation.models import Checkpoint, Clip, Corpus, Job, TrainingRun
+from generation.forms import CheckpointForm, ClipsForm, ReferencesForm
+from generation.models import Checkpoint, Clip, Corpus, Job
+from generation.network_picture import network_picture
+from generation.verdict import loss_of
 from music import lpd, pictures
 from training.corpus import CorpusError, open_corpus
 
@@ -60,10 +62,20 @@ def checkpoint(request, id):
         "checkpoint": checkpoint,
         "form": form,
         "facts": facts.of_checkpoint(checkpoint),
-        "history": facts.history(checkpoint.card),
+        **loss_of(facts.history(checkpoint.card), facts.baselines(checkpoint.card)),
+        "network": network_picture(checkpoint.family, checkpoint.card.get("configuration")),
+        "corpus_facts": facts.of_corpus_in_card(checkpoint.card),
+        "corpus": corpus_of(request, checkpoint),
         "clips": checkpoint.clips.select_related("checkpoint", "corpus")[:ROWS_A_PAGE],
     }
     return render(request, "generation/checkpoint.html", context, status=422 if form.is_bound else 200)
+
+
+def corpus_of(request, checkpoint):
+    """Return the corpus that it was trained on, if this researcher has it here."""
+    trained_on = checkpoint.card.get("corpus")
+    checksum = trained_on.get("checksum") if isinstance(trained_on, dict) else None
+    return Corpus.objects.visible_to(request.user).filter(checksum=checksum).first() if checksum else None
 
 
 @login_required
@@ -118,6 +130,8 @@ def cancel_job(request, id):
     job = visible(request, Job, id)
     if not job.cancel():
         messages.warning(request, "It had ended already.")
+    if job.run_id:
+        return redirect("generation:run", job.run_id)
     return redirect("generation:job", job.pk)
 
 
@@ -176,44 +190,6 @@ def opened(field_file):
         return field_file.open("rb")
     except (ValueError, FileNotFoundError):
         raise Http404("The file is not in the storage.") from None
-
-
-@login_required
-@require_safe
-def runs(request):
-    rows = TrainingRun.objects.visible_to(request.user).select_related("corpus", "checkpoint").prefetch_related("jobs")
-    return render(request, "generation/runs.html", {"page": page_of(request, rows)})
-
-
-@login_required
-@require_http_methods(["GET", "HEAD", "POST"])
-def new_run(request):
-    form = TrainingForm(request.POST or None, researcher=request.user)
-    if form.is_valid():
-        job = Job.objects.ask_for_training(request.user, **form.cleaned_data)
-        return redirect("generation:run", job.run_id)
-    return render(request, "generation/new_run.html", {"form": form}, status=422 if form.is_bound else 200)
-
-
-@login_required
-@require_safe
-def run(request, id):
-    run = visible(request, TrainingRun, id)
-    return render(request, "generation/run.html", {"run": run, "job": run.job})
-
-
-@login_required
-@require_safe
-def run_progress(request, id):
-    run = visible(request, TrainingRun, id)
-    return render(request, "generation/run_progress.html", {"run": run, "job": run.job})
-
-
-@login_required
-@require_safe
-def run_loss(request, id):
-    run = visible(request, TrainingRun, id)
-    return loss_figure(request, run.history, run.baselines)
 
 
 def loss_figure(request, history, baselines):
