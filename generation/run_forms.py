@@ -1,5 +1,7 @@
 """The forms that start a training run and go on with one. A family's settings come from its own table of fields."""
 
+from decimal import Decimal
+
 from django import forms
 from django.core.exceptions import ValidationError
 
@@ -29,8 +31,9 @@ def setting_field(name, setting):
     """Return the form field of one setting of a family; left empty it is the default."""
     label = name.replace("_", " ").capitalize()
     about = {"label": label, "required": False, "initial": setting.default}
+    help_text = f"{setting.help[:1].upper()}{setting.help[1:]}."
     if isinstance(setting, Whole | Number):
-        help_text = f"{setting.help.capitalize()}. From {setting.low:,} to {setting.high:,}."
+        help_text += f" From {_written(setting.low)} to {_written(setting.high)}."
         kind = forms.IntegerField if isinstance(setting, Whole) else forms.FloatField
         return kind(min_value=setting.low, max_value=setting.high, help_text=help_text, **about)
     if isinstance(setting, Switch):
@@ -39,10 +42,15 @@ def setting_field(name, setting):
             choices=ON_OFF,
             coerce=lambda value: value == "on",
             empty_value=None,
-            help_text=f"{setting.help.capitalize()}.",
+            help_text=help_text,
             **about,
         )
-    return forms.CharField(max_length=200, help_text=f"{setting.help.capitalize()}.", **about)
+    return forms.CharField(max_length=200, help_text=help_text, **about)
+
+
+def _written(number):
+    """0.000001, not 1e-06"""
+    return f"{Decimal(str(number)):,f}"
 
 
 def minutes_field(help_text, **about):

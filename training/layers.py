@@ -80,13 +80,13 @@ def _numbered(layer, number):
 
 
 def _cnn(family, configuration, count):
-    note = "5 of context, 5 decided, 5 masks"
+    note = "5 heard, 5 decided, 5 masks"
     yield from _convolutions(configuration, count, 3 * N_TRACKS, note, N_TRACKS)
     yield Layer("Next block", (family.target_steps, N_PITCHES, N_TRACKS), note="a sigmoid for each cell")
 
 
 def _factorised(family, configuration, count):
-    yield from _convolutions(configuration, count, N_TRACKS, "5 of context", N_TRACKS)
+    yield from _convolutions(configuration, count, N_TRACKS, "5 heard", N_TRACKS)
     yield Layer("Next block", (family.target_steps, N_PITCHES, N_TRACKS), note="a sigmoid for each cell")
 
 

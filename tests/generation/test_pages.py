@@ -11,6 +11,7 @@ pytestmark = pytest.mark.django_db
 
 LISTS = ["checkpoints", "jobs", "clips", "runs", "corpora"]
 FORMS = ["new_checkpoint", "new_run"]
+ANSWERS = ["expected"]
 # The page of one thing, the kind of thing, and the methods that it answers.
 ONE = [
     ("checkpoint", "checkpoint", {"GET", "POST"}),
@@ -25,6 +26,10 @@ ONE = [
     ("run", "run", {"GET"}),
     ("run_progress", "run", {"GET"}),
     ("run_loss", "run", {"GET"}),
+    ("run_epochs", "run", {"GET"}),
+    ("resume_run", "run", {"POST"}),
+    ("sample_run", "run", {"POST"}),
+    ("sample", "sample", {"GET"}),
     ("corpus", "corpus", {"GET"}),
     ("references", "corpus", {"POST"}),
 ]
@@ -43,6 +48,7 @@ def things(ada, checkpoint, job, corpus, make_clip):
         "job": job,
         "corpus": corpus,
         "run": run,
+        "sample": Job.objects.ask_for_sample(ada, run, seconds=5, seed=1),
         "clip": make_clip(ada, seconds=1, roll=checkpoint.file.name),  # any stored file
     }
 
@@ -57,7 +63,7 @@ def address(name, things, kind):
     return reverse(f"generation:{name}", args=[things[kind].pk])
 
 
-@pytest.mark.parametrize("name", LISTS + FORMS)
+@pytest.mark.parametrize("name", LISTS + FORMS + ANSWERS)
 def test_a_page_without_login_leads_to_the_login(client, name):
     response = client.get(reverse(f"generation:{name}"))
 
@@ -91,7 +97,7 @@ def test_a_things_page_answers_no_other_method(client_of, ada, things, name, kin
         assert status(client_of(ada), method, page) == 405
 
 
-@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize("name", LISTS + ANSWERS)
 def test_a_list_answers_no_other_method(client_of, ada, name):
     for method in METHODS - {"GET"}:
         assert status(client_of(ada), method, reverse(f"generation:{name}")) == 405
@@ -149,7 +155,7 @@ def test_a_list_costs_the_same_queries_with_one_row_as_with_three(
 ):
     client = client_of(ada)
     n_queries = {"checkpoints": 4, "jobs": 4, "clips": 4, "runs": 6, "corpora": 4}[name]
-    Job.objects.filter(run=None).delete()  # one job is left, the training
+    Job.objects.exclude(kind="training").delete()  # one job is left, the training
 
     with django_assert_num_queries(n_queries):
         client.get(reverse(f"generation:{name}"))
