@@ -87,8 +87,8 @@ def consumed(corpus, family, seconds):
 
     run = loop.Run(loop.Plan(family, {"test_windows": 1}, epochs=1), corpus, Path("unused.keras"), print, bool)
     size, pieces, rng = run.configuration["batch_size"], corpus.of_split("train"), np.random.default_rng(0)
-    rates = []
-    for work in (lambda: run._drawn(pieces, size, rng), lambda batch=run._drawn(pieces, size, rng): run._step(*batch)):
+    batch, rates = run._drawn(pieces, size, rng), []
+    for work in (lambda: run._drawn(pieces, size, rng), lambda: run._step(*batch)):
         work()
         done, started = 0, time.perf_counter()
         while time.perf_counter() - started < seconds:

@@ -1,5 +1,6 @@
 """Corpora on disk and their rows; which of their pieces can be played as references."""
 
+import hashlib
 import secrets
 from pathlib import Path
 
@@ -9,21 +10,26 @@ from django.utils.text import slugify
 from generation.models import Corpus
 from music import pianoroll
 from training import corpus as packed
-from training.corpus import CorpusError  # noqa: F401 (for the study's demo, which may not import training)
+from training.corpus import CorpusError
 
 DEFAULT_SECONDS = 30.0
 
 
-def build(owner, name, source, steps_per_beat=pianoroll.LPD_STEPS_PER_BEAT, limit=None, report=None):
+def build(owner, name, source, steps_per_beat=pianoroll.LPD_STEPS_PER_BEAT, limit=None, report=None, genre_list=None):
     """Make a corpus of a folder of music files, on disk and as a row.
 
     report: called with (files done, files in all, seconds left) as the files are read
+    genre_list: file of ids, as LPD's label lists have them; only those pieces are taken
 
     Raises CorpusError if nothing in the folder can be used; then nothing is kept.
     """
-    folder = Path(settings.CORPUS_DIR) / f"{slugify(name) or 'corpus'}-{secrets.token_hex(4)}"
+    # The same name leads to the same folder, where a build that was interrupted is taken up.
+    number = hashlib.sha256(f"{owner.pk} {name}".encode()).hexdigest()[:8]
+    folder = Path(settings.CORPUS_DIR) / f"{slugify(name) or 'corpus'}-{number}"
+    if folder.exists():  # of a corpus that had this name before
+        folder = folder.with_name(f"{folder.name}-{secrets.token_hex(4)}")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    packed.build(source, folder, steps_per_beat, limit, report, name)
+    packed.build(source, folder, steps_per_beat, limit, report, name, genre_list)
     return register(owner, name, folder)
 
 
@@ -38,6 +44,15 @@ def register(owner, name, folder):
         card=card,
         checksum=card["checksum"],
     )
+
+
+def is_up_to_date(corpus):
+    """Whether the corpus is there and its source has as many files of music as when it was made."""
+    try:
+        n_files = len(packed.music_files(Path(corpus.card["source"])))
+    except CorpusError:
+        return False
+    return corpus.path.is_dir() and n_files == corpus.card["counts"]["files"]
 
 
 def held_out_with_opening(corpus, seconds):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from training import checkpoint, corpus
+from training import checkpoint, corpus, importing
 from training.families import FAMILIES, STEPS_PER_BEAT, family_named
 
 STARTED = time.monotonic()  # before TensorFlow is imported: --minutes bounds that too
@@ -74,7 +74,8 @@ def build_corpus(options, tell):
     def report(done, total, seconds_left):
         tell("progress", done=done, total=total, seconds_left=seconds_left)
 
-    made = corpus.build(options.source, options.out, options.steps_per_beat, options.limit, report, options.name)
+    plan = options.steps_per_beat, options.limit, report, options.name, options.genre_list
+    made = corpus.build(options.source, options.out, *plan)
     card = made.card
     message = "{kept} of {files} files are in {out}".format(out=options.out, **card["counts"])
     split = "{train} pieces to train on, {test} to test on".format(**card["split"])
@@ -142,7 +143,7 @@ def sample(options, tell):
         left = (time.monotonic() - started) / done * (n_stages - done)
         tell("progress", done=done, total=n_stages, seconds_left=left)
 
-    prompt = options.prompt and corpus.read_roll(options.prompt)
+    prompt = options.prompt and importing.read_roll(options.prompt)
     drawing = options.temperature, options.top_p, prompt, settings
     rolls = sampling.sample(read, options.clips, options.seconds, options.seed, *drawing, report)
     made = {
@@ -192,6 +193,7 @@ def _corpus_options(options):
     options.add_argument("--out", type=Path, required=True, help="folder to write")
     options.add_argument("--steps-per-beat", type=int, choices=STEPS_PER_BEAT, default=STEPS_PER_BEAT[0])
     options.add_argument("--limit", type=_bound(int, 1), help="how many pieces to keep at most")
+    options.add_argument("--genre-list", type=Path, help="file of ids (md5 or Million Song): only these pieces")
     options.add_argument("--name", help="what to call it (the folder's name)")
 
 

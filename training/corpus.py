@@ -14,35 +14,30 @@ MIDI file stands in LPD under up to 46 names.
 import hashlib
 import json
 import math
-import multiprocessing
 import os
 import re
 import shutil
-import signal
 import time
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from functools import cached_property, partial
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from music import lpd, midi, pianoroll
-from music.pianoroll import BASS, DRUMS, N_TRACKS, TRACKS, Roll
+from music import pianoroll
+from music.pianoroll import N_TRACKS, TRACKS
+from training import duplicates
 from training.families import STEPS_PER_BEAT
+from training.importing import Journal
 
 SUFFIXES = {".npz", ".mid", ".midi"}
-MIN_BEATS = 16
-MAX_BEATS = 896  # 99 % of LPD is shorter; the longest has 39,960 beats and would be drawn from all the time
 MIN_PIECES = 2  # one to train on and one to test on
 TEST_SHARE = 1 / 8
 MIN_TEST_PIECES = 3  # as many as a study's references, where there are ten pieces or more
 MIN_TEST_SHARE = 1 / 10  # chance gave 3 of Freedoom's 54 pieces: too few for a loss to mean much
 USUAL_VELOCITY = 80.0  # of a track that no piece has
-FEW_FILES = 12  # fewer are imported sooner than a second process starts
 
 
 class CorpusError(ValueError):
@@ -63,16 +58,6 @@ class Piece:
     seconds: float
     first_note: int
     first_beat: int
-
-
-@dataclass(frozen=True, eq=False)
-class Imported:
-    """What became of one file: a roll that can be used, or the reason why not."""
-
-    file: str
-    md5: str = ""
-    roll: Roll | None = None
-    reason: str = ""
 
 
 class Corpus:
@@ -151,7 +136,9 @@ def open_corpus(folder):
     return Corpus(folder)
 
 
-def build(source, out_dir, steps_per_beat=pianoroll.LPD_STEPS_PER_BEAT, limit=None, report=None, name=None):
+def build(
+    source, out_dir, steps_per_beat=pianoroll.LPD_STEPS_PER_BEAT, limit=None, report=None, name=None, genre_list=None
+):
     """Build a corpus of the LPD and MIDI files below a folder, whatever the folders between are called.
 
     source: folder with .npz (LPD-5 or unmerged LPD), .mid and .midi files
@@ -159,7 +146,10 @@ def build(source, out_dir, steps_per_beat=pianoroll.LPD_STEPS_PER_BEAT, limit=No
     steps_per_beat: 24, 12 or 4
     limit: how many pieces to keep at most, or None; which ones depends on their names only
     report: called with (files done, files in all, seconds left)
+    genre_list: file of ids, as LPD's label lists have them; only files named after one, or in a folder that is, count
     returns: Corpus
+
+    What was imported is kept beside out_dir until the corpus is whole: interrupted, the next build goes on from there.
 
     Raises CorpusError if there is nothing to build it of, or out_dir holds something else.
     """
@@ -171,17 +161,58 @@ def build(source, out_dir, steps_per_beat=pianoroll.LPD_STEPS_PER_BEAT, limit=No
     if out_dir.exists() and not (out_dir / "card.json").is_file() and any(out_dir.iterdir()):
         raise CorpusError(f"{out_dir} holds something that is not a corpus; choose another folder.")
     files = music_files(source)
+    listed = None if genre_list is None else Listed.read(genre_list)
+    if listed is not None:
+        listed, files = listed.chosen(files)
     if limit is not None:
         files.sort(key=lambda file: hashlib.md5(file.encode()).digest())
     building = out_dir.with_name(f".{out_dir.name}.building")
-    shutil.rmtree(building, ignore_errors=True)
-    building.mkdir(parents=True)
+    building.mkdir(parents=True, exist_ok=True)
     try:
-        _write(building, name or source.resolve().name, source, files, steps_per_beat, limit, report)
+        with Journal(building / "imported", source, steps_per_beat) as journal:
+            _write(building, name or source.resolve().name, source, files, journal, limit, report, listed)
+        (building / "imported").unlink()
         _put_in_place(building, out_dir)
-    finally:
+    except CorpusError:
         shutil.rmtree(building, ignore_errors=True)
+        raise
     return Corpus(out_dir)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A list of ids, and how many files are not on it."""
+
+    file: str
+    sha256: str
+    ids: frozenset
+    n_files_not_on_it: int = 0
+
+    @classmethod
+    def read(cls, path):
+        """Return the list in this file: MIDI md5s and Million Song ids, in any columns.
+
+        Raises CorpusError if there is none in it.
+        """
+        content = Path(path).read_bytes()
+        words = content.decode(errors="replace").split()
+        ids = frozenset(word.lower() for word in words if re.fullmatch("(?i)[0-9a-f]{32}|TR[A-Z0-9]{16}", word))
+        if not ids:
+            raise CorpusError(f"{path} holds no MIDI md5 and no Million Song id.")
+        return cls(Path(path).name, hashlib.sha256(content).hexdigest(), ids)
+
+    def chosen(self, files):
+        """Return (this list with its count, the files that are on it).
+
+        Raises CorpusError if none is.
+        """
+        chosen = [file for file in files if self.ids & {part.lower() for part in Path(file).with_suffix("").parts}]
+        if not chosen:
+            raise CorpusError(f"None of the {len(files)} files is named after an id in {self.file}, or its folder is.")
+        return replace(self, n_files_not_on_it=len(files) - len(chosen)), chosen
+
+    def card(self):
+        return {"file": self.file, "sha256": self.sha256, "ids": len(self.ids), "not_on_it": self.n_files_not_on_it}
 
 
 def music_files(source):
@@ -208,8 +239,9 @@ def _put_in_place(building, out_dir):
     shutil.rmtree(old)
 
 
-def _write(folder, name, source, files, steps_per_beat, limit, report):
-    kept, left_out = _collected(source, files, steps_per_beat, limit, report)
+def _write(folder, name, source, files, journal, limit, report, listed):
+    steps_per_beat = journal.steps_per_beat
+    kept, left_out = _collected(source, files, journal, limit, report)
     if len(kept) < MIN_PIECES:
         raise CorpusError(_too_few(source, kept, left_out))
     test = held_out_pieces([piece.md5 for piece in kept])
@@ -228,6 +260,10 @@ def _write(folder, name, source, files, steps_per_beat, limit, report):
         "split": {"train": len(pieces) - n_test, "test": n_test},
         "left_out": left_out,
         "statistics": statistics(folder, [-(-piece.n_steps // steps_per_beat) for piece in pieces], steps_per_beat),
+        "near_duplicates": duplicates.across_splits(
+            pieces, np.load(folder / "notes.npy", mmap_mode="r"), steps_per_beat
+        ),
+        "list": listed and listed.card(),
         "checksum": _checksum(folder),
     }
     _write_json(folder / "card.json", card)
@@ -240,16 +276,18 @@ def _too_few(source, kept, left_out):
     return f"{source} holds {found}; left out were {len(left_out)} of its files: {why}."
 
 
-def _collected(source, files, steps_per_beat, limit, report):
+def _collected(source, files, journal, limit, report):
     """Return the usable pieces (Imported), each md5 once, and what was left out: [{file, reason}]."""
     kept, left_out = {}, []
     started = time.monotonic()
-    with _imports(source, files, steps_per_beat) as imports:
+    with closing(journal.imported(files)) as imports:
         for done, piece in enumerate(imports, 1):
             if piece.roll is None:
-                left_out.append({"file": piece.file, "reason": piece.reason})
+                left_out.append({"file": _readable(piece.file), "reason": piece.reason})
             elif piece.md5 in kept:
-                left_out.append({"file": piece.file, "reason": f"same MIDI file as {kept[piece.md5].file}"})
+                left_out.append(
+                    {"file": _readable(piece.file), "reason": f"same MIDI file as {_readable(kept[piece.md5].file)}"}
+                )
             else:
                 kept[piece.md5] = piece
             if report is not None:
@@ -257,78 +295,6 @@ def _collected(source, files, steps_per_beat, limit, report):
             if len(kept) == limit:
                 break
     return list(kept.values()), left_out
-
-
-@contextmanager
-def _imports(source, files, steps_per_beat):
-    """Give an iterator over the Imported of these files, in their order, made on all cores."""
-    work = partial(import_file, source, steps_per_beat=steps_per_beat)
-    cores = os.cpu_count() or 1
-    if len(files) < FEW_FILES or cores == 1:
-        yield map(work, files)
-        return
-    # Spawned, not forked: the caller may have threads of its own (TensorFlow, a server).
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(cores, context, initializer=signal.signal, initargs=(signal.SIGINT, signal.SIG_IGN))
-    try:
-        yield pool.map(work, files, chunksize=4)
-    except BrokenProcessPool as problem:
-        raise CorpusError(f"{source} holds a file that ended the process which read it.") from problem
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def import_file(source, file, steps_per_beat):
-    """Return what became of one file (Imported): its roll on this grid, or why it was left out."""
-    path = source / file
-    try:
-        roll = read_roll(path)
-        reason = why_left_out(roll)
-        if reason:
-            return Imported(file, reason=reason)
-        return Imported(file, _md5(path), pianoroll.coarsen(_capped(roll), steps_per_beat))
-    except (lpd.LpdError, midi.MidiError, OSError) as problem:
-        return Imported(file, reason=str(problem))
-
-
-def why_left_out(roll):
-    """Return why this roll is of no use for training, or an empty text if it is."""
-    sounding = set(np.unique(roll.notes["track"]).tolist())
-    if roll.n_beats < MIN_BEATS:
-        return f"too short: {roll.n_beats} beats, not {MIN_BEATS}"
-    if DRUMS not in sounding:
-        return "no drums"
-    if BASS not in sounding:
-        return "no bass"
-    if len(sounding) < 3:
-        return "nothing but drums and bass"
-    return ""
-
-
-def read_roll(path):
-    """Return the Roll in this LPD or MIDI file.
-
-    Raises LpdError or MidiError, each a ValueError, for what is neither, and for music that is not in 4/4.
-    """
-    if path.suffix.lower() == ".npz":
-        return lpd.read(path)
-    content = path.read_bytes()
-    if not midi.is_in_four_four(content):
-        raise midi.MidiError("not in 4/4 throughout")
-    return midi.read(content)
-
-
-def _capped(roll):
-    return pianoroll.excerpt(roll, 0, min(roll.n_steps, MAX_BEATS * roll.steps_per_beat))
-
-
-def _md5(path):
-    """The md5 of the MIDI file that this piece was made of: an LPD file knows it, else it is the file's own."""
-    if path.suffix.lower() == ".npz":
-        for name in (path.stem, lpd.read_name(path)):
-            if re.fullmatch("[0-9a-f]{32}", name.lower()):
-                return name.lower()
-    return hashlib.md5(path.read_bytes()).hexdigest()
 
 
 def held_out_pieces(md5s):
@@ -344,6 +310,11 @@ def held_out_pieces(md5s):
     return [i in held_out for i in range(len(md5s))]
 
 
+def _readable(name):
+    """Return a file's name as text that can be stored: bytes that are no UTF-8 become replacement characters."""
+    return os.fsencode(name).decode(errors="replace")
+
+
 def _pack(folder, kept, test):
     """Write the packed arrays and return the Pieces."""
     pieces, first_note, first_beat = [], 0, 0
@@ -351,8 +322,8 @@ def _pack(folder, kept, test):
         roll = piece.roll
         entry = Piece(
             md5=piece.md5,
-            title=Path(piece.file).stem,
-            file=piece.file,
+            title=_readable(Path(piece.file).stem),
+            file=_readable(piece.file),
             split="test" if is_test else "train",
             tracks=[TRACKS[track] for track in np.unique(roll.notes["track"])],
             n_steps=roll.n_steps,

@@ -8,7 +8,9 @@ import pytest
 
 from music import lpd, midi, pianoroll
 from music.pianoroll import BASS, DRUMS, PIANO, STRINGS
+from tests import crashing_importer
 from training import corpus as corpora
+from training import duplicates, importing
 from training.corpus import CorpusError
 
 
@@ -140,7 +142,7 @@ def test_a_very_long_piece_is_cut(folder, tmp_path, make_roll):
 
     corpus = corpora.build(folder, tmp_path / "out")
 
-    assert sorted(piece.n_steps for piece in corpus.pieces) == [20 * 24, corpora.MAX_BEATS * 24]
+    assert sorted(piece.n_steps for piece in corpus.pieces) == [20 * 24, importing.MAX_BEATS * 24]
 
 
 def test_a_coarser_grid_has_fewer_steps_and_as_many_beats(corpus, request, tmp_path):
@@ -284,3 +286,126 @@ def test_real_lpd_files_become_a_corpus(shared, tmp_path):
     assert {piece.md5 for piece in corpus.pieces} <= stems
     assert len({piece.md5 for piece in corpus.pieces}) == len(corpus.pieces) >= 2
     assert all({"Drums", "Bass"} < set(piece.tracks) for piece in corpus.pieces)
+
+
+def test_a_list_of_ids_chooses_pieces_by_md5_or_by_the_folder_they_lie_in(folder, tmp_path, make_roll):
+    for i, place in enumerate(["A/TRAAAAA128F1453670", "B/TRBBBBB128F1453671", "C/TRCCCCC128F1453672"]):
+        write_lpd(folder, make_roll(seed=i), f"{place}/{md5_of(i)}")
+    ids = tmp_path / "id_list_Jazz.txt"
+    ids.write_text(f"TRAAAAA128F1453670\n{md5_of(2)}    TRZZZZZ128F1453679\n")
+
+    corpus = corpora.build(folder, tmp_path / "out", genre_list=ids)
+
+    assert sorted(piece.md5 for piece in corpus.pieces) == sorted([md5_of(0), md5_of(2)])
+    assert corpus.card["list"] == {
+        "file": "id_list_Jazz.txt",
+        "sha256": hashlib.sha256(ids.read_bytes()).hexdigest(),
+        "ids": 3,
+        "not_on_it": 1,
+    }
+
+
+def test_a_list_without_ids_or_of_other_pieces_is_refused(folder, tmp_path, make_roll):
+    write_lpd(folder, make_roll(), md5_of(1))
+    ids = tmp_path / "list.txt"
+
+    ids.write_text("jazz and blues")
+    assert refusal(folder, tmp_path / "out", genre_list=ids) == f"{ids} holds no MIDI md5 and no Million Song id."
+    ids.write_text(md5_of(7))
+    expected = "None of the 1 files is named after an id in list.txt, or its folder is."
+    assert refusal(folder, tmp_path / "out", genre_list=ids) == expected
+
+
+class Interrupted(Exception):
+    """Stands for Ctrl-C or a kill."""
+
+
+def interrupted_after(n_files):
+    def report(done, total, seconds_left):
+        if done == n_files:
+            raise Interrupted
+
+    return report
+
+
+def test_an_interrupted_build_goes_on_where_it_was_and_ends_alike(folder, tmp_path, make_roll, monkeypatch):
+    for i in range(8):
+        write_lpd(folder, make_roll(seed=i), md5_of(i))
+    (folder / "page.mid").write_text("<html>")
+    whole = corpora.build(folder, tmp_path / "whole")
+    with pytest.raises(Interrupted):
+        corpora.build(folder, tmp_path / "out", report=interrupted_after(5))
+    journal = tmp_path / ".out.building" / "imported"
+    journal.write_bytes(journal.read_bytes()[:-10])  # a kill may cut the last record off
+    read_again = []
+    read = importing.import_file
+    monkeypatch.setattr(importing, "import_file", lambda *a, **k: read_again.append(a[1]) or read(*a, **k))
+
+    resumed = corpora.build(folder, tmp_path / "out")
+
+    assert len(read_again) == 9 - 4
+    assert {**resumed.card, "name": ""} == {**whole.card, "name": ""}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "source", "whole"]
+
+
+def test_what_was_noted_of_another_grid_or_of_a_file_that_changed_since_is_not_used(folder, tmp_path, make_roll):
+    for i in range(4):
+        write_lpd(folder, make_roll(seed=i), md5_of(i))
+    with pytest.raises(Interrupted):
+        corpora.build(folder, tmp_path / "out", report=interrupted_after(3))
+    write_lpd(folder, make_roll(seed=9, beats=24), sorted(md5_of(i) for i in range(4))[0])
+
+    resumed = corpora.build(folder, tmp_path / "out", steps_per_beat=4)
+
+    fresh = corpora.build(folder, tmp_path / "fresh", steps_per_beat=4)
+    assert resumed.card["checksum"] == fresh.card["checksum"]
+    assert max(resumed.n_steps) == 24 * 4
+
+
+def test_a_file_that_ends_the_importing_process_costs_no_other_file():
+    files = [f"song {i}" for i in range(30)]
+    files[11] = crashing_importer.FATAL
+
+    pieces = list(importing.imports(crashing_importer.work, files))
+
+    assert [piece.file for piece in pieces] == files
+    assert {piece.file: piece.reason for piece in pieces if piece.reason != "read"} == {
+        crashing_importer.FATAL: "ended the process that read it"
+    }
+
+
+def test_versions_of_one_song_in_both_splits_are_reported_though_transposed(folder, tmp_path, make_roll):
+    md5s = [md5_of(i) for i in range(6)]
+    held_out = corpora.held_out_pieces(md5s)
+    test, train = md5s[held_out.index(True)], md5s[held_out.index(False)]
+    for i, md5 in enumerate(md5s):
+        roll = make_roll(seed=0 if md5 in (test, train) else i + 1, beats=64, n_notes=94)
+        if md5 == test:
+            roll.notes["pitch"] += np.where(roll.notes["track"] == DRUMS, 0, 2).astype("u1")
+        write_lpd(folder, pianoroll.roll_of(roll.notes, roll.n_steps), md5)
+
+    corpus = corpora.build(folder, tmp_path / "out")
+
+    assert corpus.card["near_duplicates"] == [{"test": test, "train": train, "shared": 1.0}]
+
+
+def test_a_bar_is_known_by_what_begins_in_it_above_its_bass():
+    table = np.zeros(5, pianoroll.NOTE)
+    table["onset"] = [0, 24, 48, 72, 72]
+    table["end"] = table["onset"] + 12
+    table["track"] = [STRINGS, BASS, PIANO, PIANO, DRUMS]
+    table["pitch"] = [60, 36, 64, 67, 38]
+
+    known = duplicates.bars_of(table, 24)
+
+    higher, later, other = table.copy(), table.copy(), table.copy()
+    higher["pitch"][:4] += 5
+    higher["pitch"][0] += 12  # an octave does not count, nor do drums
+    higher = higher[:4]
+    later["onset"] += 96
+    other["pitch"][2] += 1
+    assert len(known) == 1
+    assert duplicates.bars_of(higher, 24).tolist() == known.tolist()
+    assert duplicates.bars_of(later, 24).tolist() == known.tolist()
+    assert duplicates.bars_of(other, 24).tolist() != known.tolist()
+    assert len(duplicates.bars_of(table[:3], 24)) == 0  # too little to tell

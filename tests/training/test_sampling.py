@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from music import pianoroll
-from training import checkpoint, corpus, networks, sampling
+from training import checkpoint, importing, networks, sampling
 from training.families import FAMILIES, ConfigurationError
 from training.networks.drawing import likelier_than_not, nucleus
 
@@ -54,7 +54,7 @@ def test_a_nucleus_of_next_to_nothing_draws_what_temperature_zero_does(sampled):
 
 def test_a_clip_goes_on_from_a_prompt_of_which_it_holds_nothing(sampled, request):
     folder = request.path.parents[1] / "fixtures" / "freedoom"
-    first, second = (corpus.read_roll(folder / f"freedoom1-d_{name}.mid") for name in ("e4m8", "inter"))
+    first, second = (importing.read_roll(folder / f"freedoom1-d_{name}.mid") for name in ("e4m8", "inter"))
 
     from_first = sampled(prompt=first)
 

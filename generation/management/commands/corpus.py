@@ -15,9 +15,10 @@ class Command(BaseCommand):
         parser.add_argument("--name", required=True)
         parser.add_argument("--steps-per-beat", type=int, choices=STEPS_PER_BEAT, default=STEPS_PER_BEAT[0])
         parser.add_argument("--limit", type=int, help="how many pieces to keep at most")
+        parser.add_argument("--genre-list", help="a file of ids (md5 or Million Song): only these pieces")
         parser.add_argument("--owner", help="the researcher's username")
 
-    def handle(self, *, source, name, steps_per_beat, limit, owner, **options):
+    def handle(self, *, source, name, steps_per_beat, limit, genre_list, owner, **options):
         owner = owner_named(owner)
         if Corpus.objects.visible_to(owner).filter(name=name).exists():
             raise CommandError(f"There is a corpus named {name} already.")
@@ -28,8 +29,8 @@ class Command(BaseCommand):
                 bar.update(done - bar.n)
 
             try:
-                corpus = corpora.build(owner, name, source, steps_per_beat, limit, report)
-            except corpora.CorpusError as error:
+                corpus = corpora.build(owner, name, source, steps_per_beat, limit, report, genre_list)
+            except (corpora.CorpusError, OSError) as error:
                 raise CommandError(str(error)) from error
         split = corpus.card["split"]
         left_out = len(corpus.card["left_out"])
