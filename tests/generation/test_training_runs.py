@@ -5,10 +5,11 @@ from contextlib import closing
 from itertools import pairwise
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import IntegrityError
 
 from generation import child, training_job, watching, work
-from generation.models import Job
+from generation.models import Job, TrainingRun
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -150,7 +151,7 @@ def test_a_dead_workers_run_goes_on_where_it_was_for_the_time_that_is_left(short
 
     short.refresh_from_db()
     begun, resumed = calls()
-    assert (short.state, short.attempts, epochs_of(short)) == ("done", 2, [1, 2])
+    assert (short.state, epochs_of(short)) == ("done", [1, 2])
     assert ("--resume" in begun, "--resume" in resumed) == (False, True)
     assert (value(begun, "--minutes"), value(resumed, "--minutes")) == ("2.0", "1.5")
 
@@ -233,3 +234,44 @@ def test_a_sample_of_a_run_that_is_not_on_this_disk_says_so(ada, short):
     sample.refresh_from_db()
     sentence = "The run has no whole epoch on this machine's disk yet."
     assert (sample.state, sample.message) == ("failed", sentence)
+
+
+def test_the_command_trains_with_settings_and_goes_on_with_its_run(ada, corpus, trains, capsys):
+    calls = trains()
+
+    call_command("train", "rnn", corpus="Ten pieces", epochs=1, settings_given=["units=4", "rest=false"])
+    run = TrainingRun.objects.get()
+    call_command("train", resume=str(run.pk), epochs=2)
+
+    begun, resumed = calls()
+    assert (run.epochs, {"units=4", "rest=false"} <= set(begun)) == (1, True)
+    assert (value(begun, "--epochs"), value(resumed, "--epochs"), resumed[-1]) == ("1", "3", "--resume")
+    assert capsys.readouterr().out.splitlines() == [
+        "Baseline RNN on Ten pieces: test loss 2.5000 after 1 epochs.",
+        f"The run is {run.pk}.",
+        "Baseline RNN on Ten pieces: test loss 1.2500 after 2 epochs.",
+        f"The run is {run.pk}.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (["rnn"], "Say which family to train and on which --corpus, or which run to --resume."),
+        (["rnn", "--corpus", "Ten pieces"], "minutes: Say how long to train: a time, a number of epochs, or both."),
+        (["rnn", "--corpus", "Ten pieces", "--epochs", "1", "--set", "filters=3"], "--set takes NAME=VALUE of units, "),
+        (["rnn", "--corpus", "Ten pieces", "--epochs", "1", "--set", "units=3"], "Units: Ensure this value is greater"),
+        (["rnn", "--resume", "RUN", "--epochs", "1"], "A run that is resumed keeps its family, corpus and settings"),
+        (["--resume", "00000000-0000-0000-0000-000000000000"], "There is no training run named 00000000-"),
+        (["--resume", "RUN", "--epochs", "1"], "The run is underway already."),
+        (["--resume", "RUN"], "Minutes more: Say how long to train"),
+    ],
+)
+def test_the_command_refuses_in_one_sentence_what_it_cannot_train(short, given, sentence):
+    arguments = [str(short.run_id) if argument == "RUN" else argument for argument in given]
+
+    with pytest.raises(CommandError) as refusal:
+        call_command("train", *arguments)
+
+    assert str(refusal.value).startswith(sentence)
+    assert Job.objects.count() == 1
