@@ -31,7 +31,8 @@ bench: $(VENV)/test.stamp
 # A stamp is written last: an install that broke off is done again.
 $(VENV)/demo.stamp: requirements.txt
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit(f"Earmark needs Python 3.11 or newer; {sys.executable} is {v[0]}.{v[1]}. Name another: make demo PYTHON=python3.11")'
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "No virtual environment could be made. On Debian: apt-get install python3-venv"; rm -rf $(VENV); exit 1; }
+	@test -w . || { echo "This user may not write to $(CURDIR), where Earmark keeps its environment and data."; exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV) || { echo "No virtual environment could be made. On Debian: apt-get install python3-venv"; rm -rf $(VENV); exit 1; }
 	@echo "Installing what Earmark needs into $(VENV) (about a minute, 2.5 GB) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt || { echo "The install failed: the package index could not be reached, or a package is missing there. Once it can be, run the same command again; what is installed is kept."; exit 1; }
 	@touch $@

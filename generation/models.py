@@ -353,9 +353,12 @@ class Job(Owned):
         self._end(self.State.FAILED, message=sentence)
 
     def release(self):
-        """Give the job back: its worker has to stop, and the next sweep puts it into the queue again."""
+        """Give the job back: its worker has to stop, and the next sweep puts it into the queue again.
+
+        That the worker had to stop is not held against the job: the attempt does not count.
+        """
         mine = Job.objects.filter(pk=self.pk, state=self.State.RUNNING, worker=self.worker)
-        mine.update(lease_until=timezone.now())
+        mine.update(lease_until=timezone.now(), attempts=F("attempts") - 1)
 
     def cancel(self):
         """Stop the job for good. Its worker sees so within seconds; one that waits never starts. True if it was in time."""

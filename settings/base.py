@@ -13,7 +13,10 @@ env = environ.Env()
 
 # Everything that Earmark writes lies below this folder, unless DATABASE_URL or the storage say otherwise.
 DATA_DIR = Path(env("EARMARK_DATA", default=str(ROOT / "var")))
-DATA_DIR.mkdir(parents=True, exist_ok=True)
+try:
+    DATA_DIR.mkdir(parents=True, exist_ok=True)
+except OSError as error:
+    raise SystemExit(f"EARMARK_DATA: the folder {DATA_DIR} cannot be made: {error.strerror}.") from error
 CORPUS_DIR = DATA_DIR / "corpora"
 RUN_DIR = DATA_DIR / "runs"
 

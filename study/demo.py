@@ -42,21 +42,27 @@ NETWORKS = (System("Baseline RNN", 4, "rnn"), System("2D CNN", 6, "cnn"))
 
 
 def login():
-    """Return (researcher, password). The first call makes the account; its password is kept beside the database."""
+    """Return (researcher, password); the password is None once the researcher chose another.
+
+    The first call makes the account. Its password is kept beside the database, to be shown again.
+    """
     kept = settings.DATA_DIR / "demo-login.json"
-    if kept.exists():
-        password = json.loads(kept.read_text())["password"]
-    else:
+    known = Researcher.objects.filter(username=RESEARCHER).first()
+    if known is None:
         password = secrets.token_urlsafe(9)
-        kept.touch(mode=0o600)
-        kept.write_text(json.dumps({"username": RESEARCHER, "password": password}))
-    researcher, is_new = Researcher.objects.get_or_create(
-        username=RESEARCHER, defaults={"is_staff": True, "is_superuser": True}
-    )
-    if is_new:
-        researcher.set_password(password)
-        researcher.save()
-    return researcher, password
+        _keep_secret(kept, json.dumps({"username": RESEARCHER, "password": password}))
+        return Researcher.objects.create_superuser(RESEARCHER, password=password), password
+    password = json.loads(kept.read_text())["password"] if kept.exists() else ""
+    return known, password if known.check_password(password) else None
+
+
+def _keep_secret(path, text):
+    """Write a file that only this user reads, whole or not at all."""
+    fresh = path.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    fresh.touch(mode=0o600)
+    fresh.write_text(text)
+    fresh.replace(path)
 
 
 def corpus(owner, source, report):
@@ -66,21 +72,26 @@ def corpus(owner, source, report):
     """
     folder = Path(source).resolve() if source else freedoom.fetch(settings.DATA_DIR / "freedoom")
     name = folder.name if source else "Freedoom"
-    known = Corpus.objects.filter(owner=owner, card__source=str(folder)).first()
-    if known:
-        return known
+    for known in Corpus.objects.filter(owner=owner, card__source=str(folder)):
+        if corpora.is_up_to_date(known):
+            return known
     return corpora.build(owner, name, folder, report=report)
 
 
 def training(owner, corpus, system, minutes):
     """Return the job that trains this system's network: a new one, or the one that did it already."""
     about = {"run__corpus": corpus, "run__family": system.family, "run__minutes": minutes}
-    return _begun(owner, **about) or Job.objects.plan_training(owner, system.family, corpus, minutes, TRAINING_SEED)
+    return _begun(owner=owner, **about) or Job.objects.plan_training(
+        owner, system.family, corpus, minutes, TRAINING_SEED
+    )
 
 
 def clips(owner, checkpoint, system):
-    wishes = {"seconds": CLIP_SECONDS, "seed": SAMPLING_SEED, "temperature": TEMPERATURE}
-    return _begun(owner, checkpoint=checkpoint) or Job.objects.plan_clips(owner, checkpoint, system.n_clips, **wishes)
+    """Return the job that makes this system's clips. After one that failed the next seed gets its chance."""
+    about = {"owner": owner, "kind": Job.Kind.CLIPS, "checkpoint": checkpoint}
+    seed = SAMPLING_SEED + Job.objects.filter(**about, state=Job.State.FAILED).count()
+    wishes = {"n_clips": system.n_clips, "seconds": CLIP_SECONDS, "seed": seed, "temperature": TEMPERATURE}
+    return _begun(**about, settings=wishes) or Job.objects.plan_clips(owner, checkpoint, **wishes)
 
 
 def references(owner, corpus):
@@ -94,35 +105,51 @@ def references(owner, corpus):
             f"Of the pieces that were held out from training, only {len(fit)} have {CLIP_SECONDS} s with drums, bass "
             f"and another track; {REAL_MUSIC.n_clips} are needed as references. Use a larger folder of music."
         )
-    chosen = fit[: REAL_MUSIC.n_clips]
-    return _begun(owner, corpus=corpus, kind=Job.Kind.REFERENCES) or Job.objects.plan_references(
-        owner, corpus, chosen, CLIP_SECONDS
-    )
+    wishes = {"pieces": fit[: REAL_MUSIC.n_clips], "seconds": CLIP_SECONDS}
+    about = {"owner": owner, "kind": Job.Kind.REFERENCES, "corpus": corpus}
+    return _begun(**about, settings=wishes) or Job.objects.plan_references(owner, corpus, **wishes)
 
 
-def _begun(owner, **about):
+def _begun(**about):
     """Return the job of an earlier demo that did this, or began to."""
     useful = [Job.State.WAITING, Job.State.RUNNING, Job.State.DONE]
-    return Job.objects.filter(owner=owner, state__in=useful, **about).order_by("created_at").first()
+    return Job.objects.filter(state__in=useful, **about).order_by("created_at").first()
 
 
 def study(owner, corpus, minutes, jobs):
-    """Return the demo's study of these clips, opened.
+    """Return the demo's study of these clips, opened. One that was cut off while it was opened is opened now.
 
     jobs: {system: its job of clips}, the references among them
     """
-    title = f"The report's listening test: {corpus.name}, {minutes:g} minutes a network"
-    known = Study.objects.filter(owner=owner, title=title, state=Study.State.OPEN).first()
-    if known:
-        return known
-    with transaction.atomic():
-        Study.objects.filter(owner=owner, title=title, state=Study.State.DRAFT).delete()
-        made = Study.objects.create(owner=owner, title=title, length_seconds=CLIP_SECONDS)
-        Scale.objects.create(study=made)
-        for position, (system, job) in enumerate(jobs.items()):
-            _condition(made, position, system, job)
-    opening.open_study(made)
-    return made
+    made = Study.objects.filter(owner=owner).exclude(state=Study.State.CLOSED)
+    for job in jobs.values():
+        made = made.filter(conditions__stimuli__clip__job=job)
+    known = made.first() or _drafted(owner, f"{corpus.name}, {minutes:g} minutes a network", jobs)
+    if known.state == Study.State.DRAFT:
+        _open(known)
+    return known
+
+
+def _open(study):
+    try:
+        opening.open_study(study)
+    except opening.NotReadyError as problem:
+        raise DemoError(f"The study cannot be opened. {problem}") from problem
+    except opening.NoLongerOpeningError as busy:
+        raise DemoError(
+            "An earlier demo was cut off while it opened the study. Run the same command again in a minute."
+        ) from busy
+
+
+@transaction.atomic
+def _drafted(owner, of_what, jobs):
+    study = Study.objects.create(
+        owner=owner, title=f"The report's listening test: {of_what}", length_seconds=CLIP_SECONDS
+    )
+    Scale.objects.create(study=study)
+    for position, (system, job) in enumerate(jobs.items()):
+        _condition(study, position, system, job)
+    return study
 
 
 def _condition(study, position, system, job):

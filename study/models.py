@@ -410,6 +410,10 @@ class Trial(models.Model):
                 return True
         return self.has_rating(values)
 
+    def is_reached(self):
+        """Whether every trial before this one has its rating: a clip that lies ahead can be neither shown nor heard."""
+        return not self.session.trials.filter(position__lt=self.position, rated_at=None).exists()
+
     def has_rating(self, values):
         return dict(self.ratings.values_list("scale_id", "value")) == values
 

@@ -206,14 +206,18 @@ def _trial_at(session, position):
 @for_one_pair_of_eyes
 @require_POST
 def shown(request, code, position):
-    _trial_at(_session(code), position).show()
+    trial = _trial_at(_session(code), position)
+    if trial.is_reached():
+        trial.show()
     return HttpResponse(status=204)
 
 
 @for_one_pair_of_eyes
 @require_POST
 def heard(request, code, position):
-    _trial_at(_session(code), position).hear(**report(request.POST))
+    trial = _trial_at(_session(code), position)
+    if trial.is_reached():
+        trial.hear(**report(request.POST))
     return HttpResponse(status=204)
 
 

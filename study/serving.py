@@ -1,6 +1,7 @@
 """Site and worker side by side on one machine, from one terminal: both end with it."""
 
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ import time
 
 from django.conf import settings
 
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 START_SECONDS = 60
 STOP_SECONDS = 10
 
@@ -19,24 +21,33 @@ class ServingError(Exception):
 
 
 def refuse_busy_port(port):
-    """Raise ServingError where another program listens on this port already."""
+    """Raise ServingError where this port cannot be listened on."""
+    if not 1 <= port <= 65_535:
+        raise ServingError(f"PORT is a number from 1 to 65535, not {port}.")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            raise ServingError(
-                f"Port {port} is taken by another program (perhaps an Earmark that still runs). "
-                f"Stop that one, or choose another: make demo PORT={port + 1}"
-            ) from error
+            raise ServingError(_refusal(port, error)) from error
+
+
+def _refusal(port, error):
+    if error.errno == errno.EACCES:
+        return f"This user may not listen on port {port}. Choose one above 1023: make demo PORT=8000"
+    return (
+        f"Port {port} is taken by another program (perhaps an Earmark that still runs in another terminal). "
+        f"Stop that one, or choose another: make demo PORT={port % 65_535 + 1}"
+    )
 
 
 def serve(port, announce):
-    """Run site and worker until Ctrl-C or SIGTERM; `announce()` is called once the site answers.
+    """Run site and worker until Ctrl-C, SIGTERM or the terminal's end; `announce()` is called once the site answers.
 
-    Raises ServingError if either of them ends on its own.
+    Raises ServingError if the port is taken or either of them ends on its own.
     """
-    for number in (signal.SIGINT, signal.SIGTERM):
+    refuse_busy_port(port)
+    for number in ENDINGS:
         signal.signal(number, signal.default_int_handler)
     processes = {}
     try:
@@ -53,12 +64,18 @@ def serve(port, announce):
     except KeyboardInterrupt:
         pass
     finally:
+        for number in ENDINGS:
+            signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C must not leave the worker behind
+        print("Stopping ...", flush=True)  # noqa: T201
         _stop(processes.values())
 
 
 def _start(*arguments):
-    # A session of its own: Ctrl-C reaches this process alone, and this one then ends the two in good order.
-    return subprocess.Popen([sys.executable, *arguments], cwd=settings.ROOT, env=os.environ, start_new_session=True)
+    # A session of its own: Ctrl-C reaches this process alone, and this one then ends the two in good order. Should it
+    # be killed, both die with it.
+    confine = settings.ROOT / "generation" / "confine.py"
+    command = [sys.executable, str(confine), str(os.getpid()), "{}", sys.executable, *arguments]
+    return subprocess.Popen(command, cwd=settings.ROOT, env=os.environ, start_new_session=True)
 
 
 def _wait_for(port, processes):

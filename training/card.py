@@ -24,7 +24,8 @@ def checked(card):
     that sampling can work with.
     """
     configuration = _configuration(card)
-    if card.get("steps_per_beat") not in STEPS_PER_BEAT:
+    steps_per_beat = card.get("steps_per_beat")
+    if type(steps_per_beat) is not int or steps_per_beat not in STEPS_PER_BEAT:
         raise CardError("card.json: steps_per_beat is not 24, 12 or 4.", "card.content")
     _check_statistics(card.get("statistics"))
     calibration = card.get("calibration", {})
@@ -69,4 +70,5 @@ def _check_numbers(name, values, count, bounds):
 
 
 def _is_number(value):
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    # A whole number is finite, however long; math.isfinite would overflow on one.
+    return type(value) is int or (isinstance(value, float) and math.isfinite(value))

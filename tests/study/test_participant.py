@@ -415,6 +415,18 @@ def test_a_clip_that_was_not_heard_enough_is_not(listener, clock, seconds, said,
     assert stored(listener.study) == []
 
 
+def test_clips_that_lie_ahead_can_be_neither_shown_nor_heard(listener, clock):
+    for position in (1, 2):
+        show(listener, position)
+    clock.forward(20)
+    listener.client.post(f"{listener.link}2/heard/", {"heard_seconds": "20", "plays": "1"})
+    listener.rate(position=1, overall="5", heard_seconds="20")
+
+    second = Trial.objects.get(position=2)
+    assert (second.shown_at, second.heard_seconds, second.plays) == (None, 0, 0)
+    assert listener.rate(position=2, overall="5", heard_seconds="20").status_code == 422
+
+
 def test_a_clip_that_was_never_shown_cannot_have_been_heard(listener, clock):
     clock.forward(60)
 

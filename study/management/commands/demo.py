@@ -39,7 +39,8 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
             raise CommandError("Stopped. What was finished is kept; the same command goes on from there.") from None
-        self.stdout.write("Stopped. The same command serves it again.")
+        if not no_serve:
+            self.stdout.write("Stopped. The same command serves it again.")
 
     def set_up(self, source, minutes):
         call_command("migrate", verbosity=0)
@@ -93,12 +94,13 @@ class Command(BaseCommand):
 
     def announce(self, study, site):
         _, password = demo.login()
+        with_password = f"the password {password}" if password else "the password that you chose"
         self.stdout.write(
             f"""
 Earmark runs.
 
   Participants   {site}/s/{study.slug}/
-  Researchers    {site}/   log in as {demo.RESEARCHER} with the password {password}
+  Researchers    {site}/   log in as {demo.RESEARCHER} with {with_password}
 
 Ctrl-C stops the site and its worker. What was made and rated stays in var/.
 """
