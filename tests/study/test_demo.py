@@ -1,0 +1,158 @@
+"""The demo's steps, each taken up where an earlier demo left it."""
+
+import json
+import stat
+
+import pytest
+from django.conf import settings
+
+from generation.models import Checkpoint, Clip, Corpus, Job, TrainingRun
+from study import demo, opening
+from study.models import Study
+
+pytestmark = pytest.mark.django_db
+SMALL = (demo.System("Real", 1), demo.System("Net", 2, "rnn"))
+
+
+@pytest.fixture(autouse=True)
+def no_login_kept():
+    kept = settings.DATA_DIR / "demo-login.json"
+    kept.unlink(missing_ok=True)
+    yield kept
+    kept.unlink(missing_ok=True)
+
+
+@pytest.fixture
+def corpus(ada):
+    return Corpus.objects.create(owner=ada, name="Pieces", folder="pieces", card={}, checksum="0" * 64)
+
+
+@pytest.fixture
+def checkpoint(ada):
+    return Checkpoint.objects.create(owner=ada, name="Net", family="rnn", sha256="1" * 64, card={})
+
+
+@pytest.fixture
+def jobs(ada, checkpoint, corpus, make_clip):
+    """{system: its finished job}, each with clips of two seconds."""
+
+    def finished(system, **about):
+        job = Job.objects.create(owner=ada, state=Job.State.DONE, n_total=system.n_clips, **about)
+        for index in range(system.n_clips):
+            source = Clip.Source.GENERATED if system.family else Clip.Source.REFERENCE
+            make_clip(ada, f"{system.name} {index}", 2.0, 220 * (index + 1), source, job=job, index=index)
+        return job
+
+    real, net = SMALL
+    return {
+        real: finished(real, kind=Job.Kind.REFERENCES, corpus=corpus),
+        net: finished(net, kind=Job.Kind.CLIPS, checkpoint=checkpoint),
+    }
+
+
+@pytest.fixture
+def short(monkeypatch):
+    monkeypatch.setattr(demo, "CLIP_SECONDS", 2)
+
+
+def test_the_study_has_the_reports_conditions_rows_and_labels(ada, corpus, jobs, short):
+    study = demo.study(ada, corpus, 2, jobs)
+
+    assert study.state == Study.State.OPEN
+    assert [(stimulus.condition.name, stimulus.row, stimulus.label) for stimulus in study.stimuli()] == [
+        ("Real", "Real", "Real 1"),
+        ("Net", "Net 1", "Net 1"),
+        ("Net", "Net 2", "Net 2"),
+    ]
+
+
+def test_a_second_demo_finds_the_study_and_one_of_other_clips_does_not(ada, corpus, jobs, short, make_clip):
+    first = demo.study(ada, corpus, 2, jobs)
+
+    again = demo.study(ada, corpus, 2, jobs)
+    real, net = SMALL
+    other_job = Job.objects.create(
+        owner=ada, state=Job.State.DONE, kind=Job.Kind.CLIPS, checkpoint=jobs[net].checkpoint
+    )
+    make_clip(ada, "Other", 2.0, 330, job=other_job)
+    other = demo.study(ada, corpus, 2, {real: jobs[real], net: other_job})
+
+    assert again == first
+    assert other != first
+    assert Study.objects.count() == 2
+
+
+def test_a_study_that_was_cut_off_before_it_opened_is_opened_now(ada, corpus, jobs, short, monkeypatch):
+    def killed(study):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(opening, "open_study", killed)
+        with pytest.raises(KeyboardInterrupt):
+            demo.study(ada, corpus, 2, jobs)
+
+    study = demo.study(ada, corpus, 2, jobs)
+
+    assert (Study.objects.count(), study.state) == (1, Study.State.OPEN)
+
+
+def test_a_study_that_cannot_be_opened_is_said_in_a_sentence(ada, corpus, jobs):
+    with pytest.raises(demo.DemoError, match=r"The study cannot be opened\. .*Net 1.* 30"):
+        demo.study(ada, corpus, 2, jobs)
+
+
+def test_the_password_is_shown_again_and_only_its_owner_may_read_it(no_login_kept):
+    researcher, password = demo.login()
+
+    assert demo.login() == (researcher, password)
+    assert researcher.check_password(password)
+    assert stat.S_IMODE(no_login_kept.stat().st_mode) == 0o600
+    assert json.loads(no_login_kept.read_text())["password"] == password
+
+
+def test_a_password_that_was_changed_is_not_shown():
+    researcher, _ = demo.login()
+    researcher.set_password("one of my own")
+    researcher.save()
+
+    assert demo.login() == (researcher, None)
+
+
+def test_training_for_other_minutes_is_another_run_and_the_same_minutes_are_not(ada, corpus):
+    net = SMALL[1]
+
+    first = demo.training(ada, corpus, net, 2)
+    again = demo.training(ada, corpus, net, 2)
+    longer = demo.training(ada, corpus, net, 30)
+
+    assert again == first
+    assert longer != first
+    assert sorted(TrainingRun.objects.values_list("minutes", flat=True)) == [2, 30]
+
+
+def test_after_clips_that_failed_the_next_seed_is_tried(ada, checkpoint):
+    net = SMALL[1]
+    first = demo.clips(ada, checkpoint, net)
+    Job.objects.filter(pk=first.pk).update(state=Job.State.FAILED)
+
+    second = demo.clips(ada, checkpoint, net)
+
+    assert first.settings["seed"] + 1 == second.settings["seed"]
+    assert demo.clips(ada, checkpoint, net) == second
+
+
+def test_a_researchers_own_clips_are_not_the_demos(ada, checkpoint):
+    own = Job.objects.plan_clips(ada, checkpoint, n_clips=1, seconds=5, seed=9)
+
+    assert demo.clips(ada, checkpoint, SMALL[1]) != own
+
+
+def test_ctrl_c_as_often_as_one_likes_is_not_held_against_a_job(ada, checkpoint):
+    job = demo.clips(ada, checkpoint, SMALL[1])
+
+    for round_number in range(5):
+        Job.objects.claim(job.pk, f"worker {round_number}").release()
+        Job.objects.sweep()
+
+    job.refresh_from_db()
+    assert (job.state, job.attempts) == (Job.State.WAITING, 0)
