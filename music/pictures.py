@@ -149,6 +149,7 @@ def loss_curve(history, baselines, dark=False):
         if np.isfinite(row[key])
     ]
     levels = [{"line": _BASELINES[name], "epoch": last, "loss": loss} for name, loss in baselines.items()]
+    left, right = _named_apart(curves, levels)
     few = {"values": list(range(1, last + 1))} if last <= 6 else {}  # of few epochs Vega would label one twice
     x = alt.X(
         "epoch:Q",
@@ -165,12 +166,26 @@ def loss_curve(history, baselines, dark=False):
     flat = alt.Chart(alt.Data(values=levels)).encode(y=y)
     chart = alt.layer(
         flat.mark_rule(color=ink["quiet"], strokeDash=[4, 3]),
-        flat.mark_text(color=ink["quiet"], align="right", dy=-9).encode(x=alt.value(_CHART_WIDTH), text="line:N"),
+        alt.Chart(alt.Data(values=right))
+        .mark_text(color=ink["quiet"], align="right", dy=-9)
+        .encode(x=alt.value(_CHART_WIDTH), y=y, text="line:N"),
+        alt.Chart(alt.Data(values=left))
+        .mark_text(color=ink["quiet"], align="left", dy=-9)
+        .encode(x=alt.value(0), y=y, text="line:N"),
         drawn.mark_line(strokeWidth=2, point=last == 1),
         ends.mark_text(align="left", dx=7, fontWeight=600),
     )
     svg = vl_convert.vegalite_to_svg(chart.properties(width=_CHART_WIDTH, height=240).configure(**_look(ink)).to_dict())
     return _with_words(svg, "Loss of the training run", _loss_in_words(history, baselines))
+
+
+def _named_apart(curves, levels):
+    """Return the levels to be named at their left end and at their right: two close ones would be written over."""
+    losses = [point["loss"] for point in curves + levels]
+    found = sorted(levels, key=lambda level: level["loss"])
+    if len(found) == 2 and found[1]["loss"] - found[0]["loss"] < 0.08 * (max(losses) - min(losses)):
+        return found[:1], found[1:]
+    return [], found
 
 
 def _apart(curves, levels):

@@ -201,3 +201,17 @@ def test_a_dark_page_gets_lighter_lines():
 
     assert ("#0072b2" in light, "#56b4e9" in light) == (True, False)
     assert ("#0072b2" in dark, "#56b4e9" in dark) == (False, True)
+
+
+def test_baselines_that_lie_close_are_named_at_either_end():
+    fell = [{"epoch": 1, "train_loss": 5.0, "test_loss": 5.2}, {"epoch": 2, "train_loss": 0.2, "test_loss": 0.3}]
+
+    close = loss_curve(fell, {"marginal": 0.25, "hold": 0.19})
+    apart = loss_curve(fell, {"marginal": 4.0, "hold": 0.19})
+
+    def anchor(svg, name):
+        return re.search(rf'<text text-anchor="(\w+)"[^>]*>{name}<', svg)[1]
+
+    names = ("Holding the last frame", "Knowing nothing")
+    assert [anchor(close, name) for name in names] == ["start", "end"]
+    assert [anchor(apart, name) for name in names] == ["end", "end"]
