@@ -9,6 +9,7 @@ from django.db.models import Sum
 from generation import corpora, kinds, uploads
 from generation.answers import LONGEST_SECONDS
 from generation.models import Upload
+from music.refusal import shown_name
 
 LARGEST_SEED = 2**32 - 1
 MOST_CLIPS = 50
@@ -44,7 +45,7 @@ class CheckpointForm(forms.Form):
     def accept(self, owner):
         """Return the new checkpoint, or None where the file was refused; the form then says why."""
         file, card = self.cleaned_data["file"], self.cleaned_data["card"]
-        name = self.cleaned_data["name"] or uploads.shown_name(PurePath(file.name).stem).removesuffix(".weights")
+        name = self.cleaned_data["name"] or shown_name(PurePath(file.name).stem).removesuffix(".weights")
         try:
             return uploads.accept_checkpoint(owner, file, name, card)
         except ValidationError as refusal:
@@ -76,7 +77,8 @@ class UploadsForm(forms.Form):
     MOST_UNREAD = 300
     MOST_UNREAD_BYTES = 2**30
 
-    files = FilesField(
+    sent = FilesField(
+        label="Files",
         help_text="Checkpoints with their cards, and finished clips of any model: LPD-5 rolls, MIDI, WAV, FLAC, Ogg or MP3, one by one or in a zip, with or without a CSV that names file and condition.",
         widget=SeveralFiles(attrs={"accept": ",".join(kinds.KINDS)}),
     )
@@ -94,8 +96,8 @@ class UploadsForm(forms.Form):
         self.owner = owner
         self.fields["batch"].initial = batch
 
-    def clean_files(self):
-        files = self.cleaned_data["files"]
+    def clean_sent(self):
+        files = self.cleaned_data["sent"]
         unread = Upload.objects.visible_to(self.owner).unread()
         n_bytes = (unread.aggregate(all=Sum("n_bytes"))["all"] or 0) + sum(file.size for file in files)
         if unread.count() + len(files) > self.MOST_UNREAD or n_bytes > self.MOST_UNREAD_BYTES:
@@ -106,14 +108,8 @@ class UploadsForm(forms.Form):
     def receive(self):
         """Keep the files until they are read, and return their uploads."""
         Upload.objects.sweep()
-        return [self._received(file) for file in self.cleaned_data["files"]]
-
-    def _received(self, file):
-        name, batch = uploads.shown_name(file.name), self.cleaned_data["batch"]
-        upload = Upload(owner=self.owner, batch=batch, name=name, n_bytes=file.size)
-        upload.file.save("", file, save=False)
-        upload.save(force_insert=True)
-        return upload
+        batch = self.cleaned_data["batch"]
+        return [Upload.objects.receive(self.owner, file, batch) for file in self.cleaned_data["sent"]]
 
 
 class ClipsForm(forms.Form):

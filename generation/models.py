@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from music.refusal import shown_name
 from training.families import FAMILIES
 
 # A worker renews its lease every second or two; a minute bears a slow disk, and a dead worker's job waits no longer.
@@ -389,6 +390,14 @@ class UploadQuerySet(OwnedQuerySet):
 
     def unread(self):
         return self.filter(state=Upload.State.RECEIVED)
+
+    def receive(self, owner, file, batch):
+        """Keep a file until it is read."""
+        name = shown_name(file.name)
+        upload = self.model(owner=owner, batch=batch, name=name, n_bytes=file.size)
+        upload.file.save("", file, save=False)
+        upload.save(force_insert=True)
+        return upload
 
     def sweep(self):
         """Forget what is older than a week, and bytes that nobody asked to have read. Returns how many those were."""

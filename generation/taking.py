@@ -13,7 +13,7 @@ from django.db import transaction
 
 from generation import answers, described, playing, uploads
 from generation.kinds import CLIPS, kind_of, stem_of, suffix_of
-from generation.models import Clip, Stopped, Upload
+from generation.models import Clip, Stopped
 from generation.storing import sha256
 from music import audio, pianoroll
 from music.refusal import Refusal
@@ -83,7 +83,7 @@ class Batch:
         kind_of(upload.name)
 
     def _read_table(self, upload):
-        path = uploads.received(Named(upload), self.folder / "table.csv")
+        path = uploads.received(uploads.Named(upload), self.folder / "table.csv")
         said = described.read(path, self.folder)
         others = {other.name for other in self.uploads if _kind(other) in ("roll", "sound")}
         described.check_names(said, others)
@@ -97,7 +97,7 @@ class Batch:
         card = self._card_of(upload)
         name = PurePosixPath(upload.name).stem.removesuffix(".weights")[:200]
         with transaction.atomic():
-            file, beside = Named(upload), Named(card) if card else None
+            file, beside = uploads.Named(upload), uploads.Named(card) if card else None
             checkpoint = uploads.keep_checkpoint(self.job.owner, file, name, self.folder, beside)
             upload.take(uploads.understood(checkpoint), checkpoint)
         if card:
@@ -117,12 +117,12 @@ class Batch:
         upload.take([["Card of", goes_with.name]])
 
     def _read_roll(self, upload):
-        self._take_clips(upload, [self._found(upload.name, Named(upload))])
+        self._take_clips(upload, [self._found(upload.name, uploads.Named(upload))])
 
     _read_sound = _read_roll
 
     def _read_archive(self, upload):
-        path = uploads.received(Named(upload), self.folder / "archive.zip")
+        path = uploads.received(uploads.Named(upload), self.folder / "archive.zip")
         members = answers.archive(path, list(CLIPS), self.folder)
         tables = [content for name, content in members if suffix_of(name) == ".csv"]
         clips = [(name, content) for name, content in members if suffix_of(name) != ".csv"]
@@ -199,13 +199,6 @@ def _kind(upload):
         return kind_of(upload.name)
     except Refusal:
         return "other"
-
-
-class Named:
-    """An upload's bytes as a file of the name it came with."""
-
-    def __init__(self, upload: Upload):
-        self.name, self.size, self.open = upload.name, upload.file.size, upload.file.open
 
 
 class Content:

@@ -9,7 +9,7 @@ from generation.facts import of_card
 from generation.kinds import SAVE_WEIGHTS, kind_of, suffix_of
 from generation.models import Checkpoint
 from generation.storing import passing_folder, sha256, stored
-from music.refusal import LONGEST_TEXT, Refusal
+from music.refusal import Refusal, shown_name
 from training import checkpoint as checkpoint_file
 
 MOST_BYTES = 300 * 2**20
@@ -79,7 +79,8 @@ def understood(checkpoint):
     return [list(fact) for fact in of_card(checkpoint.card)]
 
 
-def shown_name(name):
-    """Return a file's name for a page or a sentence: nothing that cannot be printed, no markup, and short."""
-    shown = "".join(letter for letter in str(name) if letter.isprintable() and letter not in "<>")
-    return shown[:LONGEST_TEXT] or "The file"
+class Named:
+    """An upload's bytes as a file of the name it came with."""
+
+    def __init__(self, upload):
+        self.name, self.size, self.open = upload.name, upload.file.size, upload.file.open

@@ -21,3 +21,9 @@ def is_plain(text, longest=LONGEST_TEXT):
     """
     short = isinstance(text, str) and len(text) <= longest
     return short and not re.search("[<>]", text) and all(unicodedata.category(letter)[0] != "C" for letter in text)
+
+
+def shown_name(name):
+    """Return a file's name for a page or a sentence: nothing that cannot be printed, no markup, and short."""
+    shown = "".join(letter for letter in str(name) if letter.isprintable() and letter not in "<>")
+    return shown[:LONGEST_TEXT] or "The file"

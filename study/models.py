@@ -282,7 +282,8 @@ class Stimulus(models.Model):
     """A clip in its place in a condition, and the mp3 that this study plays of it (made when the study opens)."""
 
     condition = models.ForeignKey(Condition, on_delete=models.CASCADE, related_name="stimuli")
-    clip = models.ForeignKey("generation.Clip", on_delete=models.PROTECT, related_name="stimuli")
+    # None where only the ratings are known: they were collected elsewhere.
+    clip = models.ForeignKey("generation.Clip", null=True, on_delete=models.PROTECT, related_name="stimuli")
     label = models.CharField(max_length=100)  # "2D CNN 3"
     row = models.CharField(max_length=100)  # the row of the table it counts in: its label, or the references' one
     position = models.PositiveSmallIntegerField(default=0)

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from study import drafting, participant, researcher
+from study import drafting, import_pages, participant, researcher
 
 app_name = "study"
 urlpatterns = [
@@ -12,6 +12,8 @@ urlpatterns = [
     path("sound/<slug:address>/", participant.sound, name="sound"),
     path("", researcher.studies, name="home"),
     path("studies/", researcher.studies, name="studies"),
+    path("studies/import/", import_pages.bring, name="import"),
+    path("studies/import/<uuid:pk>/", import_pages.columns, name="import_columns"),
     path("studies/new/", drafting.new_study, name="new_study"),
     path("studies/new/estimate/", drafting.estimate_of_new, name="estimate_of_new"),
     path("studies/<slug:slug>/", researcher.study, name="study"),

@@ -34,8 +34,8 @@ function send(file) {
     return Promise.resolve(false);
   }
   const body = new FormData(form);
-  body.delete("files");
-  body.append("files", file);
+  body.delete(picked.name);
+  body.append(picked.name, file);
   return new Promise((resolve) => {
     const request = new XMLHttpRequest();
     request.upload.addEventListener("progress", (event) => {

@@ -62,7 +62,7 @@ def bring(client_of, ada, django_capture_on_commit_callbacks):
     def send(*, seconds=30, **files):
         batch = uuid.uuid4()
         sent = [SimpleUploadedFile(name.replace("__", "."), content) for name, content in files.items()]
-        response = client_of(ada).post("/uploads/", {"files": sent, "batch": batch, "seconds": seconds})
+        response = client_of(ada).post("/uploads/", {"sent": sent, "batch": batch, "seconds": seconds})
         assert response["Location"] == f"/uploads/{batch}/"
         with django_capture_on_commit_callbacks(execute=True):
             work.run(Job.objects.get(uploads__batch=batch, uploads__name=sent[0].name).pk)
@@ -267,7 +267,7 @@ def test_bytes_that_nobody_had_read_go_after_a_day(client_of, ada):
 
 
 def send_one(client, batch, name, content, fields=None):
-    sent = {"files": SimpleUploadedFile(name, content), "batch": batch, "seconds": 30} | (fields or {})
+    sent = {"sent": SimpleUploadedFile(name, content), "batch": batch, "seconds": 30} | (fields or {})
     return client.post("/uploads/files/", sent)
 
 
@@ -375,7 +375,7 @@ class Endless(io.RawIOBase):
         return content
 
 
-HEAD = b'--p\r\nContent-Disposition: form-data; name="files"; filename="big.wav"\r\n\r\n'
+HEAD = b'--p\r\nContent-Disposition: form-data; name="sent"; filename="big.wav"\r\n\r\n'
 
 
 @pytest.mark.parametrize("page", ["/uploads/", "/uploads/files/", "/checkpoints/new/"])

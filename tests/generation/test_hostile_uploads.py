@@ -67,7 +67,7 @@ def manifest(folder, *classes):
 def multipart(files, **fields):
     """The body of a form as an attacker writes it: a file's name goes out byte for byte."""
     parts = [(f'name="{name}"', str(value).encode()) for name, value in fields.items()]
-    parts += [(f'name="files"; filename="{name}"', content) for name, content in files]
+    parts += [(f'name="sent"; filename="{name}"', content) for name, content in files]
     body = b"".join(
         b"--part\r\nContent-Disposition: form-data; " + head.encode() + b"\r\n\r\n" + content + b"\r\n"
         for head, content in parts
