@@ -210,7 +210,7 @@ def test_baselines_that_lie_close_are_named_at_either_end():
     apart = loss_curve(fell, {"marginal": 4.0, "hold": 0.19})
 
     def anchor(svg, name):
-        return re.search(rf'<text text-anchor="(\w+)"[^>]*>{name}<', svg)[1]
+        return re.search(rf'<text [^>]*text-anchor="(\w+)"[^>]*>{name}<', svg)[1]
 
     names = ("Holding the last frame", "Knowing nothing")
     assert [anchor(close, name) for name in names] == ["start", "end"]
