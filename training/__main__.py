@@ -92,7 +92,8 @@ def train(options, tell):
         minutes = 2.0
     if minutes is not None:
         minutes = max(0.0, minutes - (time.monotonic() - STARTED) / 60)
-    plan = loop.Plan(options.family, _settings(options.set), options.epochs, minutes, options.seed)
+    bounds = {"epochs": options.epochs, "minutes": minutes, "patience": options.patience}
+    plan = loop.Plan(options.family, _settings(options.set), seed=options.seed, mixed=options.mixed_precision, **bounds)
     is_told = _told_to_stop()
     card = loop.train(plan, made, options.out, options.resume, tell, is_told)
     best = next(entry for entry in card["history"] if entry["epoch"] == card["best_epoch"])
@@ -206,6 +207,10 @@ def _train_options(options):
     options.add_argument("--minutes", type=_bound(float, 0.0), help="2, unless --epochs is given")
     options.add_argument("--seed", type=_bound(int, 0), default=0)
     options.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the family")
+    options.add_argument("--patience", type=_bound(int, 1), help="end after so many epochs without a better test loss")
+    options.add_argument(
+        "--mixed-precision", action=argparse.BooleanOptionalAction, help="compute in bfloat16 (where there is a GPU)"
+    )
     options.add_argument("--resume", action="store_true", help="go on from the last epoch of FILE.run")
 
 

@@ -2,7 +2,7 @@
 
 FILE.keras holds the best epoch by test loss, and is there from the first epoch on. FILE.run/ beside it holds the last
 state, so that a run goes on after whatever ended it: last.npz (weights, optimiser, where the run stands) and
-history.json for people and other programs. Epoch n draws its windows from a stream of its own, seeded by the run's
+history.json for people and other programs, and TensorBoard's logs (`tensorboard --logdir FILE.run`). Epoch n draws its windows from a stream of its own, seeded by the run's
 seed and n, so a resumed run draws what an unbroken one would have.
 """
 
@@ -17,8 +17,10 @@ import numpy as np
 import tensorflow as tf
 
 from training import checkpoint, networks, windows
+from training.devices import Devices
 from training.families import family_named
 
+SCALAR = tf.compat.v1.SummaryMetadata(plugin_data={"plugin_name": "scalars"})
 TEST_SEED = 0  # of the windows on which losses are compared: the same ones in every run
 BASELINE_WINDOWS = 2048
 CALIBRATION_WINDOWS = 192
@@ -33,13 +35,15 @@ class TrainingError(ValueError):
 
 @dataclass(frozen=True)
 class Plan:
-    """What to train, and for how long: epochs, minutes, or whichever is over first."""
+    """What to train, and for how long: epochs, minutes, patience, or whichever is over first."""
 
     family: str
     configuration: dict
     epochs: int | None = None
     minutes: float | None = None
     seed: int = 0
+    patience: int | None = None  # ends after so many epochs without a better test loss
+    mixed: bool | None = None  # mixed precision; None where there is a GPU
 
 
 @dataclass
@@ -52,6 +56,10 @@ class Progress:
     @property
     def seconds(self):
         return self.history[-1]["seconds"] if self.history else 0.0
+
+    @property
+    def epochs_without_a_better_one(self):
+        return len(self.history) - self.best["epoch"] if self.best else 0
 
 
 def train(plan, corpus, out, resume=False, report=None, should_stop=None):
@@ -92,9 +100,9 @@ class Run:
         self.configuration = self.family.configuration(plan.configuration)
         networks.set_up(plan.seed)
         self.network = networks.network(plan.family)
-        self.model = networks.build(plan.family, self.configuration)
-        self.optimizer = keras.optimizers.Adam(self.configuration["learning_rate"], global_clipnorm=GRADIENT_NORM)
-        self.optimizer.build(self.model.trainable_variables)
+        self.devices = Devices(plan.mixed)
+        self.model = self.devices.built(lambda: networks.build(plan.family, self.configuration))
+        self.optimizer = self.devices.built(self._optimizer)
         self.progress = Progress()
         self.best_weights: dict | None = None
         self.best_calibration: dict = {}
@@ -105,22 +113,28 @@ class Run:
         self.baselines = self.network.baselines(self.configuration, known, self.tested, self.chance)
         self._step, self._loss = self._compiled()
 
+    def _optimizer(self):
+        optimizer = keras.optimizers.Adam(self.configuration["learning_rate"], global_clipnorm=GRADIENT_NORM)
+        optimizer.build(self.model.trainable_variables)
+        return optimizer
+
     def _compiled(self):
-        model, configuration, network, optimizer = self.model, self.configuration, self.network, self.optimizer
+        configuration, network, optimizer = self.configuration, self.network, self.optimizer
+        model, variables = self.devices.answering(self.model), self.model.trainable_variables
+        n_replicas = self.devices.n_replicas
 
         @tf.function(reduce_retracing=True)
         def loss(music, chance):
             return network.loss(model, configuration, music, chance)
 
-        @tf.function(reduce_retracing=True)
         def step(music, chance):
             with tf.GradientTape() as tape:
-                value = network.loss(model, configuration, music, chance)
-            gradients = tape.gradient(value, model.trainable_variables)
-            optimizer.apply_gradients(zip(gradients, model.trainable_variables, strict=True))
+                value = network.loss(model, configuration, music, chance) / n_replicas
+            gradients = tape.gradient(value, variables)
+            optimizer.apply_gradients(zip(gradients, variables, strict=True))
             return value
 
-        return step, loss
+        return self.devices.shared(step), loss
 
     def _windows(self, split, n_windows, seed):
         """Return (music, chance) of so many random windows of this split."""
@@ -135,10 +149,13 @@ class Run:
 
     def go(self, started):
         """Train epoch after epoch until the plan's bound, or until told to stop."""
+        folder = run_folder(self.out)
+        folder.mkdir(parents=True, exist_ok=True)  # from now on there is a run to resume
+        self._log = tf.summary.create_file_writer(str(folder / "tensorboard"))
         clock = Clock(started, self.plan, self.progress.seconds, len(self.progress.history))
         with clock.finishing():
             self.test_loss()  # compiles it, and shows how long an evaluation takes
-        while not clock.is_over(len(self.progress.history)):
+        while not clock.is_over(len(self.progress.history)) and not self._is_out_of_patience():
             losses = self._epoch(len(self.progress.history) + 1, clock)
             if self.should_stop() and self.progress.history:
                 return  # an epoch that was cut off is drawn anew when the run is resumed
@@ -146,6 +163,10 @@ class Run:
                 self._record(float(np.mean(losses)), clock)
             if self.should_stop():
                 return
+
+    def _is_out_of_patience(self):
+        patience = self.plan.patience
+        return patience is not None and self.progress.epochs_without_a_better_one >= patience
 
     def _epoch(self, epoch, clock):
         """Take an epoch's steps, or as many as there is time for but at least one; return their losses."""
@@ -182,7 +203,16 @@ class Run:
         if self.progress.best is None or entry["test_loss"] < self.progress.best["test_loss"]:
             self._keep(entry)
         self._save()
+        self._tell_tensorboard(entry)
         self.report("epoch", **entry, seconds_left=clock.seconds_left(entry["epoch"]), best=self.progress.best["epoch"])
+
+    def _tell_tensorboard(self, entry):
+        losses = {name: entry[f"{name}_loss"] for name in ("train", "test")}
+        with self._log.as_default(step=entry["epoch"]):
+            for name, loss in (losses | self.baselines).items():
+                # As tf.summary.scalar writes it, which needs TensorBoard installed; reading the logs does, training does not.
+                tf.summary.write(f"loss/{name}", tf.constant(loss, tf.float32), metadata=SCALAR)
+        self._log.flush()
 
     def _keep(self, entry):
         """Make this epoch the best one so far, and its weights the checkpoint."""
@@ -214,6 +244,7 @@ class Run:
             "statistics": card["statistics"],
             "calibration": self.best_calibration,
             "seed": self.plan.seed,
+            "precision": self.devices.precision,
             "history": thinned(progress.history, progress.best),
             "best_epoch": progress.best["epoch"],
             "baselines": self.baselines,
@@ -223,7 +254,6 @@ class Run:
     def _save(self):
         """Write the last state, whole or not at all."""
         folder = run_folder(self.out)
-        folder.mkdir(parents=True, exist_ok=True)
         stand = {
             "family": self.plan.family,
             "configuration": self.configuration,
@@ -248,6 +278,8 @@ class Run:
         Raises TrainingError if there is no such run, or it trained something else.
         """
         path = run_folder(self.out) / "last.npz"
+        if path.parent.is_dir() and not path.exists():
+            return  # it ended within its first epoch, which is drawn anew
         try:
             with np.load(path, allow_pickle=False) as file:
                 arrays = dict(file)

@@ -33,6 +33,16 @@ def corpus(tmp_path_factory):
     return corpora.build(FREEDOOM, tmp_path_factory.mktemp("corpora") / "freedoom")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quick_baselines():
+    """Baselines counted on fewer windows: they are read anew at the start of each run, and there are many runs here."""
+    from training import loop
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loop, "BASELINE_WINDOWS", 256)
+        yield
+
+
 @dataclass(frozen=True)
 class Trained:
     family: str

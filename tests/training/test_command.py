@@ -81,6 +81,32 @@ def test_ctrl_c_ends_training_and_keeps_what_was_learnt(start_training, run_trai
     assert [event["epoch"] for event in events if event["event"] == "epoch"] == [done + 1]
 
 
+def test_a_killed_run_is_resumed_to_the_weights_of_an_unbroken_one(start_training, run_training, corpus, tmp_path):
+    def arguments(name, *more):
+        few = ["--epochs", 4, "--seed", 6, *TINY, "--set", "epoch_windows=1600"]
+        return ["train", "rnn", "--corpus", corpus.folder, "--out", tmp_path / f"{name}.keras", *few, *more]
+
+    process = start_training(*arguments("killed"))
+    for line in process.stdout:
+        if json.loads(line)["event"] == "epoch":
+            break
+    process.kill()
+    process.wait()
+    run_training(*arguments("unbroken"))
+
+    code, events = run_training(*arguments("killed", "--resume"))
+
+    assert code == 0
+    resumed = [event["epoch"] for event in events if event["event"] == "epoch"]
+    assert resumed[-1] == 4
+    assert 1 <= len(resumed) <= 3  # some epochs were whole before the kill
+    killed, unbroken = (checkpoint.read(tmp_path / f"{name}.keras") for name in ("killed", "unbroken"))
+    assert all((killed.weights[name] == unbroken.weights[name]).all() for name in unbroken.weights)
+    losses = [[entry["test_loss"] for entry in read.card["history"]] for read in (killed, unbroken)]
+    assert losses[0] == losses[1]
+    assert killed.card["configuration"] == unbroken.card["configuration"]
+
+
 def test_bad_input_is_answered_with_one_sentence(run_training, checkpoint_file, corpus, tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.keras").write_text("hello")

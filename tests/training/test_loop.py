@@ -3,6 +3,8 @@ import time
 
 import numpy as np
 import pytest
+import tensorflow as tf
+from tensorflow.core.util import event_pb2
 
 from training import checkpoint, loop
 from training.families import ConfigurationError
@@ -110,6 +112,59 @@ def test_the_best_epoch_is_kept_though_later_ones_are_worse(corpus, out, monkeyp
     assert len(kept) == 2
     assert all((read[name] == kept[1][name]).all() for name in read)
     assert not all((read[name] == kept[0][name]).all() for name in read)
+
+
+def test_a_run_without_a_better_epoch_ends_when_patience_does_and_a_resumed_one_counts_on(corpus, out, monkeypatch):
+    losses = iter([9.0, 3.0, 1.0, 2.0, 1.5, 9.0, 1.6])
+    monkeypatch.setattr(loop.Run, "test_loss", lambda run: next(losses))
+
+    card = loop.train(plan(epochs=9, patience=2), corpus, out)
+    assert [entry["test_loss"] for entry in card["history"]] == [3.0, 1.0, 2.0, 1.5]
+
+    card = loop.train(plan(epochs=9, patience=3), corpus, out, resume=True)
+    assert [entry["test_loss"] for entry in card["history"]] == [3.0, 1.0, 2.0, 1.5, 1.6]
+
+
+def test_a_run_that_ended_within_its_first_epoch_is_resumed_from_the_start(corpus, tmp_path):
+    unbroken = loop.train(plan(epochs=1), corpus, tmp_path / "unbroken.keras")
+
+    class Killed(Exception):
+        pass
+
+    def die(event, **values):
+        raise Killed
+
+    with pytest.raises(Killed):
+        loop.train(plan(epochs=1), corpus, tmp_path / "x.keras", report=die)
+    resumed = loop.train(plan(epochs=1), corpus, tmp_path / "x.keras", resume=True)
+
+    assert without_times(resumed) == without_times(unbroken)
+
+
+def test_tensorboard_reads_each_epochs_losses_beside_the_baselines(corpus, out):
+    card = loop.train(plan(epochs=1), corpus, out)
+    card = loop.train(plan(epochs=2), corpus, out, resume=True)
+
+    told = {}
+    for file in (out.parent / "rnn.run" / "tensorboard").iterdir():
+        for record in tf.data.TFRecordDataset(str(file)):
+            event = event_pb2.Event.FromString(record.numpy())
+            for value in event.summary.value:
+                told[value.tag, event.step] = float(tf.make_ndarray(value.tensor))
+    expected = {}
+    for entry in card["history"]:
+        losses = {"train": entry["train_loss"], "test": entry["test_loss"], **card["baselines"]}
+        expected |= {(f"loss/{name}", entry["epoch"]): pytest.approx(loss) for name, loss in losses.items()}
+    assert told == expected
+
+
+def test_in_mixed_precision_a_network_learns_about_as_much_and_its_weights_stay_single(corpus, tmp_path):
+    single, mixed = (loop.train(plan(mixed=choice), corpus, tmp_path / f"{choice}.keras") for choice in (False, True))
+
+    assert (single["precision"], mixed["precision"]) == ("float32", "mixed_bfloat16")
+    losses = [card["history"][-1]["test_loss"] for card in (single, mixed)]
+    assert losses[0] != losses[1] == pytest.approx(losses[0], rel=0.02)
+    assert {array.dtype for array in checkpoint.read(tmp_path / "True.keras").weights.values()} == {np.dtype("f4")}
 
 
 def test_minutes_bound_the_run_evaluation_included(corpus, out):

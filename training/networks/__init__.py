@@ -97,7 +97,9 @@ def grid(family_name, corpus):
 
 def build(family_name, configuration, weights=None):
     """Return the family's network, with these weights ({name: array}) if any are given."""
+    precision = keras.config.dtype_policy()
     keras.utils.clear_session(free_memory=False)  # so that layers are numbered from the start, as the table names them
+    keras.config.set_dtype_policy(precision)
     model = network(family_name).build(configuration)
     if weights is not None:
         for variable, array in zip(model.weights, weights.values(), strict=True):
