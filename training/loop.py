@@ -101,7 +101,8 @@ class Run:
         networks.set_up(plan.seed)
         self.network = networks.network(plan.family)
         self.devices = Devices(plan.mixed)
-        self.model = self.devices.built(lambda: networks.build(plan.family, self.configuration))
+        networks.forget_names()
+        self.model = self.devices.built(lambda: self.network.build(self.configuration))
         self.optimizer = self.devices.built(self._optimizer)
         self.progress = Progress()
         self.best_weights: dict | None = None

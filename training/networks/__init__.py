@@ -95,11 +95,14 @@ def grid(family_name, corpus):
     return family_named(family_name).steps_per_beat or corpus.steps_per_beat
 
 
+def forget_names():
+    """Have layers numbered from the start, as the table names them. Not within a strategy's scope, which it would end."""
+    keras.utils.clear_session(free_memory=False)
+
+
 def build(family_name, configuration, weights=None):
     """Return the family's network, with these weights ({name: array}) if any are given."""
-    precision = keras.config.dtype_policy()
-    keras.utils.clear_session(free_memory=False)  # so that layers are numbered from the start, as the table names them
-    keras.config.set_dtype_policy(precision)
+    forget_names()
     model = network(family_name).build(configuration)
     if weights is not None:
         for variable, array in zip(model.weights, weights.values(), strict=True):
