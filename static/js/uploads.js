@@ -5,6 +5,8 @@ const form = card.querySelector("form");
 const picked = form.querySelector("input[type=file]");
 const list = document.getElementById("sent");
 
+document.getElementById("drop").hidden = false;
+
 function row(file) {
   const item = document.createElement("li");
   item.className = "upload";

@@ -3,7 +3,7 @@ import time
 from django.core.management.base import BaseCommand
 from django.db import close_old_connections
 
-from generation.models import Job
+from generation.models import Job, Upload
 from study import tasks
 
 
@@ -21,6 +21,7 @@ class Command(BaseCommand):
             self._sweep()
 
     def _sweep(self):
+        Upload.objects.sweep()
         n_left = Job.objects.sweep() + tasks.sweep()
         if n_left:
             self.stdout.write(f"Put back into the queue: {n_left}.")
