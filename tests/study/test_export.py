@@ -180,12 +180,18 @@ COMMENTS = [
 ]
 
 
+@pytest.fixture
+def long_cells():
+    usual = csv.field_size_limit(1_000_000)
+    yield
+    csv.field_size_limit(usual)
+
+
 @pytest.mark.parametrize("comment", COMMENTS)
-def test_a_comment_comes_out_as_it_was_written(paper_study, comment):
+def test_a_comment_comes_out_as_it_was_written(paper_study, comment, long_cells):
     Trial.objects.filter(position=3, session__number=2).update(comment=comment)
     trial = Trial.objects.get(position=3, session__number=2)
 
-    csv.field_size_limit(1_000_000)
     (line,) = lines_of(export.comments_csv(paper_study))
 
     assert line["comment"].removeprefix("'") == comment
