@@ -169,7 +169,7 @@ def _signal(process, number):
 
 
 def _lines(pipe):
-    """Yield each whole line as bytes, and None for each tick without one."""
+    """Yield each whole line as bytes, and None for each tick or piece of a line: whoever asks can look at the clock."""
     buffer = b""
     with selectors.DefaultSelector() as selector:
         selector.register(pipe, selectors.EVENT_READ)
@@ -181,7 +181,7 @@ def _lines(pipe):
             if not said:
                 return
             *lines, buffer = (buffer + said).split(b"\n")
-            yield from lines
+            yield from lines or [None]
             if len(buffer) > LONGEST_LINE:
                 raise ChildFailed(f"{SUBJECT} said something that cannot be understood.")
 

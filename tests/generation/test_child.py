@@ -97,6 +97,13 @@ def test_a_child_that_goes_on_for_too_long_is_killed(talk):
     assert gone_within(pid, 2)
 
 
+def test_a_child_that_drips_a_line_is_stopped_in_time_as_well(talk):
+    drip = talk("while True: print('x', end='', flush=True); time.sleep(0.01)", longest_seconds=0.5)
+
+    with pytest.raises(child.ChildFailed, match="was stopped after"):
+        list(drip)
+
+
 def test_whoever_stops_looking_ends_the_child_and_what_it_started(talk):
     events = talk(
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
