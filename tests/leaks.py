@@ -1,7 +1,9 @@
 """Can what a browser holds of a clip, without its sound, tell real music from generated?
 
-An observation is {name: text or number}: pages, headers, addresses, sizes, times. A ridge classifier over hashed
-n-grams and the numbers is fitted on some sessions and asked about the others; AUC 0.5 is a coin.
+An observation is {name: text or number}: pages, headers, addresses, sizes, times. Two linear classifiers over hashed
+n-grams and the numbers are fitted on some sessions and asked about the others: ridge, which sees what is spread over
+many features, and soft thresholding, which sees one telling letter among thousands that are chance (ridge alone found
+such a leak with an AUC of 0.68 to 0.91). Their scores are added; AUC 0.5 is a coin.
 """
 
 import zlib
@@ -13,6 +15,8 @@ N_HASHES = 2_048
 GRAM = 3
 N_FOLDS = 5
 RIDGE = 300.0
+# Standard errors from 0 that a feature's correlation has to exceed: of 2,000 features by chance, less than one does.
+THRESHOLD = 3.5
 
 
 @dataclass(frozen=True)
@@ -29,15 +33,14 @@ def verdict(observations, is_real, sessions, n_permutations=200, seed=0):
     """
     features = _features(observations)  # (view, feature)
     is_real, sessions = np.asarray(is_real, float), np.asarray(sessions)
-    folds = [np.flatnonzero(fold) for fold in _folds(sessions)]
-    maps = [_map(features, np.setdiff1d(np.arange(len(is_real)), fold), fold) for fold in folds]
     rng = np.random.default_rng(seed)
     permuted = [_permuted(is_real, sessions, rng) for _ in range(n_permutations)]
     labels = np.stack([is_real, *permuted], axis=1)  # (view, labelling)
     scores = np.empty_like(labels)
-    for fold, to_scores in zip(folds, maps, strict=True):
-        train = np.setdiff1d(np.arange(len(is_real)), fold)
-        scores[fold] = to_scores @ (labels[train] - labels[train].mean(axis=0))
+    for fold in _folds(sessions):
+        known = labels[~fold] - labels[~fold].mean(axis=0)
+        both = [classify(features[~fold], known, features[fold]) for classify in (_ridge, _thresholded)]
+        scores[fold] = sum(_standardised(each) for each in both)
     aucs = np.array([auc(labels[:, i] > 0, scores[:, i]) for i in range(labels.shape[1])])
     return Verdict(auc=aucs[0], p=(1 + np.sum(aucs[1:] >= aucs[0])) / (1 + n_permutations), n=len(is_real))
 
@@ -79,10 +82,25 @@ def _folds(sessions):
         yield np.isin(sessions, names[fold::N_FOLDS])
 
 
-def _map(features, train, test):
-    """Return the matrix (test view, training view) that turns training labels into scores: ridge in its dual form."""
-    kernel = features @ features[train].T / features.shape[1]
-    return np.linalg.solve(kernel[train] + RIDGE / features.shape[1] * np.eye(len(train)), kernel[test].T).T
+def _ridge(train, labels, test):
+    """Return the scores (test view, labelling) of ridge regression in its dual form."""
+    kernel = train @ train.T / train.shape[1]
+    weights = np.linalg.solve(kernel + RIDGE / train.shape[1] * np.eye(len(train)), labels)
+    return test @ (train.T @ weights) / train.shape[1]
+
+
+def _thresholded(train, labels, test):
+    """Return scores that weigh each feature by how far its own correlation with the labels exceeds chance."""
+    spread = train.std(axis=0)
+    spread[spread == 0] = np.inf
+    z = ((train - train.mean(axis=0)) / spread).T @ labels / (labels.std(axis=0) * np.sqrt(len(train)))
+    weights = np.sign(z) * np.maximum(np.abs(z) - THRESHOLD, 0)  # (feature, labelling)
+    return (test / spread) @ weights
+
+
+def _standardised(scores):
+    spread = scores.std(axis=0)
+    return (scores - scores.mean(axis=0)) / np.where(spread > 0, spread, 1)
 
 
 def _permuted(labels, sessions, rng):
