@@ -106,8 +106,24 @@ def measure(options, chance, url=None):
         end = site.stop if options.gently else site.kill
         runs = [run(site, study, options.submissions, chance, end) for _ in range(options.runs)]
         site.kill()
+        n_miscounted = miscounted(study)
         _hang_up_database()
-    return {"runs": len(runs), **{name: sum(one[name] for one in runs) for name in runs[0]}}
+    return {"runs": len(runs), **{name: sum(one[name] for one in runs) for name in runs[0]}, "miscounted": n_miscounted}
+
+
+def miscounted(study):
+    """How many of the counts that were kept with the ratings are not those of all ratings."""
+    from study.models import TotalCount, ValueCount
+    from study.recounting import recount
+
+    def counts():
+        values = ValueCount.objects.values_list("stimulus", "scale", "value", "n")
+        totals = TotalCount.objects.filter(n_sessions__gt=0).values_list("condition", "total", "n", "n_sessions")
+        return {*values, *(("total", *count) for count in totals)}
+
+    kept = counts()
+    recount(study)
+    return len(kept ^ counts())
 
 
 def _hang_up_database():

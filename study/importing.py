@@ -14,6 +14,7 @@ from django.utils.text import slugify
 
 from music.refusal import Refusal, is_plain
 from study.models import Condition, Rating, Scale, Session, Stimulus, Study, Trial, new_code
+from study.recounting import recount
 
 NEEDED = ("session", "condition", "stimulus", "rating")
 OPTIONAL = ("row", "scale", "position", "plays", "listened_seconds", "shown_at", "rated_at")
@@ -76,7 +77,9 @@ def import_ratings(owner, header, rows, plan):
     lines = _lines(header, rows, plan)
     _refuse_twice(lines)
     with transaction.atomic():
-        return _Making(owner, plan, lines).study
+        study = _Making(owner, plan, lines).study
+        recount(study)
+    return study
 
 
 def _lines(header, rows, plan):

@@ -12,10 +12,11 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import models, transaction
 from django.db.models import F, Func, Max, OuterRef, Q
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
-from study import ordering
+from study import counting, ordering
 
 # A session that nobody touched for so long counts as dropped out, and the next participant gets its place.
 DROPPED_OUT_AFTER = datetime.timedelta(hours=3)
@@ -57,17 +58,17 @@ class StudyQuerySet(models.QuerySet):
         return self.filter(owner=researcher)
 
     def with_counts(self):
-        """Each with n_clips, n_started, n_finished and n_ratings."""
+        """Each with n_clips, n_started, n_finished and n_ratings (without hidden repeats)."""
         return self.annotate(
             n_clips=_number_of(Stimulus.objects.filter(condition__study=OuterRef("pk"))),
             n_started=_number_of(Session.objects.filter(study=OuterRef("pk"))),
             n_finished=_number_of(Session.objects.filter(study=OuterRef("pk")).exclude(finished_at=None)),
-            n_ratings=_number_of(Rating.objects.filter(trial__session__study=OuterRef("pk"))),
+            n_ratings=Coalesce(_number_of(ValueCount.objects.filter(scale__study=OuterRef("pk")), "SUM(n)"), 0),
         )
 
 
-def _number_of(rows):
-    count = rows.order_by().annotate(all=Func(template="COUNT(*)", output_field=models.IntegerField())).values("all")
+def _number_of(rows, what="COUNT(*)"):
+    count = rows.order_by().annotate(all=Func(template=what, output_field=models.IntegerField())).values("all")
     return models.Subquery(count, output_field=models.IntegerField())
 
 
@@ -337,6 +338,8 @@ class Session(models.Model):
                 name="session_unfinished",
                 condition=Q(finished_at=None, is_replaced=False),
             ),
+            # How many have finished is on every page about a study.
+            models.Index(fields=["study"], name="session_finished", condition=Q(finished_at__isnull=False)),
         ]
 
     def __str__(self):
@@ -406,6 +409,7 @@ class Trial(models.Model):
                 Rating.objects.bulk_create(
                     Rating(trial=self, scale_id=scale, value=value) for scale, value in values.items()
                 )
+                counting.count(self, values)
                 self._log(events)
                 self._finish_session()
                 return True
@@ -456,6 +460,43 @@ class Rating(models.Model):
 
     def __str__(self):
         return str(self.value)
+
+
+class ValueCount(models.Model):
+    """How many ratings a stimulus has of one value; study/counting.py keeps it up to date with every rating."""
+
+    stimulus = models.ForeignKey(Stimulus, on_delete=models.CASCADE, related_name="value_counts")
+    scale = models.ForeignKey(Scale, on_delete=models.CASCADE, related_name="+")
+    value = models.SmallIntegerField()
+    n = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["stimulus", "scale", "value"], name="one_count_of_a_value")]
+
+    def __str__(self):
+        return f"{self.n} times {self.value}"
+
+
+class TotalCount(models.Model):
+    """How many sessions gave the stimuli of a condition n ratings that add up to total: intervals are made of these.
+
+    row: empty for the whole condition; else that of the stimuli that share it, where they are only a part of it
+    """
+
+    condition = models.ForeignKey(Condition, on_delete=models.CASCADE, related_name="total_counts")
+    row = models.CharField(max_length=100, blank=True)
+    scale = models.ForeignKey(Scale, on_delete=models.CASCADE, related_name="+")
+    total = models.IntegerField()
+    n = models.PositiveIntegerField()
+    n_sessions = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["condition", "row", "scale", "total", "n"], name="one_count_of_a_total")
+        ]
+
+    def __str__(self):
+        return f"{self.n_sessions} with {self.total} in {self.n}"
 
 
 class PlayEvent(models.Model):

@@ -1,18 +1,19 @@
 """The one place where ratings meet the names of conditions. Participants' pages never import it.
 
-Tables come from counts that the database makes: how many ratings a row had of each value, and how many sessions gave
-it each total. No rating is loaded for them.
+Tables come from counts that are stored beside the ratings (study/counting.py): how many of each value a clip has, and how
+many sessions gave a condition each total. No rating is loaded for them, however many there are.
 """
 
 import hashlib
 import random
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Sum
+from django.db.models.functions import Coalesce
 
 from analysis.describe import Description, Tally, describe
-from study.models import Rating, Scale, Trial
+from study.models import Rating, Scale, TotalCount, Trial, ValueCount
 
 COLUMNS = (
     *("study", "session", "position", "condition", "stimulus", "row"),
@@ -42,7 +43,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Arrival:
-    """How often a clip was rated; under a neutral name, and without its condition, while its study hides labels."""
+    """How many ratings a clip has; under a neutral name, and without its condition, while its study hides labels."""
 
     label: str
     condition: str
@@ -51,7 +52,7 @@ class Arrival:
 
 def arrivals(study):
     """Return an Arrival for each clip, in the study's order; in one that says nothing while it hides labels."""
-    stimuli = study.stimuli().annotate(n_rated=Count("trials", filter=Q(trials__rated_at__isnull=False)))
+    stimuli = study.stimuli().annotate(n_rated=Coalesce(Sum("value_counts__n"), 0))
     if not study.hides_labels:
         return [Arrival(stimulus.label, stimulus.condition.name, stimulus.n_rated) for stimulus in stimuli]
     counts = {stimulus.pk: stimulus.n_rated for stimulus in stimuli}
@@ -70,7 +71,7 @@ def tables(study):
     """Return a Table for each scale of the study, everything in the study's own order. Raises StillBlindError."""
     _refuse_while_blind(study)
     order = dict.fromkeys(study.stimuli().values_list("condition__name", "row"))
-    values, sums = _counts(_ratings(study))
+    values, sums = _values(study), _sums(study)
     return [_table(scale, order, values[scale.pk], sums[scale.pk]) for scale in study.scales.all()]
 
 
@@ -90,37 +91,45 @@ def _ratings(study, is_repeat=False):
 
 
 def _table(scale, order, values, sums):
-    rows = [Tally(row, condition, values[condition, row], _how_many(sums[condition, row])) for condition, row in order]
-    names = dict.fromkeys(condition for condition, _ in order)
-    conditions = [_pooled(name, [key for key in order if key[0] == name], values, sums) for name in names]
+    rows, conditions = [], []
+    for name in dict.fromkeys(condition for condition, _ in order):
+        of_rows = [Tally(key[1], name, values[key], sums[key]) for key in order if key[0] == name]
+        whole = Tally(name, name, sum((tally.values for tally in of_rows), Counter()), sums[name, ""])
+        rows += [_with_sums(tally, whole, is_alone=len(of_rows) == 1) for tally in of_rows]
+        conditions.append(whole)
     return Table(scale, [describe(tally) for tally in rows], [describe(tally) for tally in conditions])
 
 
-def _counts(ratings):
-    """Return {scale: {(condition, row): Counter of values}} and {scale: {(condition, row): {session: (total, n)}}}."""
-    key = ("scale", "trial__stimulus__condition__name", "trial__stimulus__row")
-    values = defaultdict(lambda: defaultdict(Counter))
-    sums = defaultdict(lambda: defaultdict(dict))
-    for scale, condition, row, value, n in ratings.values_list(*key, "value").annotate(n=Count("id")).order_by():
-        values[scale][condition, row][value] = n
-    by_session = ratings.values_list(*key, "trial__session").annotate(total=Sum("value"), n=Count("id")).order_by()
-    for scale, condition, row, session, total, n in by_session:
-        sums[scale][condition, row][session] = (total, n)
-    return values, sums
+def _with_sums(tally, condition, is_alone):
+    """What sessions gave a row is counted where several clips share it; else it follows from the values."""
+    if tally.sums:
+        return tally
+    of_one_clip = Counter({(value, 1): n for value, n in tally.values.items()})
+    return replace(tally, sums=condition.sums if is_alone else of_one_clip)
 
 
-def _pooled(name, keys, values, sums):
-    total, n = Counter(), Counter()
-    for key in keys:
-        for session, (subtotal, n_ratings) in sums[key].items():
-            total[session] += subtotal
-            n[session] += n_ratings
-    whole = {session: (total[session], n[session]) for session in n}
-    return Tally(name, name, sum((values[key] for key in keys), Counter()), _how_many(whole))
+def _values(study):
+    """Return {scale: {(condition, row): Counter of values}}."""
+    found = defaultdict(lambda: defaultdict(Counter))
+    stored = ValueCount.objects.filter(stimulus__condition__study=study).order_by()
+    key = ("scale", "stimulus__condition__name", "stimulus__row", "value")
+    for scale, condition, row, value, n in stored.values_list(*key).annotate(all=Sum("n")):
+        found[scale][condition, row][value] = n
+    return found
 
 
-def _how_many(by_session):
-    return Counter(by_session.values())
+def _sums(study):
+    """Return {scale: {(condition, row): Counter of sessions by (total, n)}}; an empty row is the whole condition.
+
+    The row of a single clip is not among them: what a session gave it are its values.
+    """
+    found = defaultdict(lambda: defaultdict(Counter))
+    stored = TotalCount.objects.filter(condition__study=study, n_sessions__gt=0).order_by()
+    for scale, condition, row, total, n, n_sessions in stored.values_list(
+        *("scale", "condition__name", "row", "total", "n", "n_sessions")
+    ):
+        found[scale][condition, row][total, n] = n_sessions
+    return found
 
 
 def ratings(study):

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from generation.models import Clip
 from study.models import Condition, Rating, Scale, Session, Stimulus, Study, Trial
+from study.recounting import recount
 
 PAPER = Path(__file__).parent / "fixtures" / "paper_table.csv"
 NAMES = {"lpd5": "LPD5 Samples", "baseline_rnn": "Baseline RNN", "cnn2d": "2D CNN"}
@@ -58,6 +59,7 @@ def paper_study(ada):
     for number, rater in enumerate(sorted({line["rater"] for line in lines})):
         session = Session.objects.create(study=study, number=number, seed=number, finished_at=timezone.now())
         _rate(session, scale, stimuli, [line for line in lines if line["rater"] == rater])
+    recount(study)
     return study
 
 

@@ -10,6 +10,7 @@ from analysis import describe
 from analysis import ratings as rating_tables
 from study import export
 from study.models import Condition, Rating, Session, Stimulus, Trial
+from study.recounting import recount
 from tests.studies import NOON
 
 pytestmark = pytest.mark.django_db
@@ -92,6 +93,7 @@ def test_odd_names_are_harmless_and_come_back_as_they_were(paper_study, name):
 def test_numbers_below_zero_stay_numbers(paper_study):
     paper_study.scales.update(low=-10)
     Rating.objects.update(value=-3)
+    recount(paper_study)
 
     assert {line["rating"] for line in csv.DictReader(io.StringIO(text_of(paper_study)))} == {"-3"}
     row = next(csv.DictReader(io.StringIO("".join(export.table_csv(paper_study)))))
