@@ -615,5 +615,5 @@ def test_a_cycle_takes_few_queries_however_long_the_study(make_study, listener_o
 
     with django_assert_num_queries(2):  # session and study; this trial and the next
         listener.go_on()
-    with django_assert_num_queries(6):  # the same two; begin, claim, ratings, commit
+    with django_assert_num_queries(9):  # the same two; begin, claim, ratings, three counts, commit
         listener.rate(follow=False, overall="5")

@@ -11,6 +11,7 @@ from django.urls import get_resolver
 from generation.models import Clip
 from study import opening, tasks
 from study.models import Condition, Scale, Session, Stimulus, Study, Trial
+from study.recounting import recount
 from tests.console import (
     OF_MEMBERS,
     OF_NOBODY,
@@ -301,6 +302,7 @@ def test_the_results_are_the_reports_table(client, paper_study):
 
 def test_the_results_of_one_participant_have_no_intervals(client, paper_study):
     Session.objects.exclude(number=0).delete()
+    recount(paper_study)
 
     rows = rows_of(client.get(address("results", paper_study)))
 
