@@ -37,7 +37,7 @@ class OrdinalFit:
     """A fitted cumulative-link model, in logits.
 
     thresholds: (level - 1,); beta: (p,); sd_session, sd_stimulus: of the effects; log_likelihood: Laplace's
-    errors: (level - 1 + p,) standard errors of thresholds and beta
+    covariance: (level - 1 + p,) squared, of thresholds and beta; NaN where it was not asked for
     levels: the answers that occurred, in order
     """
 
@@ -46,8 +46,18 @@ class OrdinalFit:
     sd_session: float
     sd_stimulus: float
     log_likelihood: float
-    errors: np.ndarray
+    covariance: np.ndarray
     levels: np.ndarray
+
+    @property
+    def errors(self):
+        """(level - 1 + p,) standard errors of thresholds and beta."""
+        return np.sqrt(np.maximum(np.diag(self.covariance), 0))
+
+    def difference(self, contrast):
+        """Return (contrast @ beta, its standard error). contrast: (p,) numbers"""
+        among = self.covariance[len(self.thresholds) :, len(self.thresholds) :]
+        return float(contrast @ self.beta), float(np.sqrt(max(contrast @ among @ contrast, 0.0)))
 
 
 @dataclass(frozen=True)
@@ -97,7 +107,7 @@ def fit_ordinal(y, design, sessions, stimuli, with_errors=True):
 
     y: (n,) ratings, of which only the order counts; design: (n, p) without a constant; sessions, stimuli: (n,) codes
         from 0
-    returns: OrdinalFit; errors are NaN without `with_errors`
+    returns: OrdinalFit; its covariance is NaN without `with_errors`
 
     Raises ValueError if y has one level only, a factor has one, or the maximum is at infinity (separation).
     """
@@ -114,9 +124,9 @@ def fit_ordinal(y, design, sessions, stimuli, with_errors=True):
     if not np.isfinite(found.fun) or np.abs(beta).max(initial=0) > TOO_FAR:
         raise ValueError("design separates the ratings, so that the likelihood has no maximum")
     sd = np.abs(sd)
-    errors = laplace.errors(found.x) if with_errors else np.full(len(thresholds) + len(beta), np.nan)
+    covariance = laplace.covariance(found.x) if with_errors else np.full((len(thresholds) + len(beta),) * 2, np.nan)
     session, stimulus = (0.0 if each < NO_SPREAD else float(each) for each in sd)
-    return OrdinalFit(thresholds, beta, session, stimulus, -float(found.fun) * len(y), errors, levels)
+    return OrdinalFit(thresholds, beta, session, stimulus, -float(found.fun) * len(y), covariance, levels)
 
 
 class _Rates:
@@ -216,8 +226,8 @@ class _Laplace:
         gradient = np.concatenate([[by_threshold.sum()], by_gap, slopes[self.n_thresholds :]])
         return value / len(self.answers), gradient / len(self.answers)
 
-    def errors(self, parameters):
-        """Return the standard errors of thresholds and beta by differences of the exact slopes."""
+    def covariance(self, parameters):
+        """Return the covariance of thresholds and beta by differences of the exact slopes."""
         thresholds, beta, sd = self.unpack(parameters)
         free = np.abs(sd) >= NO_SPREAD
         point = np.concatenate([thresholds, beta, sd])
@@ -228,7 +238,7 @@ class _Laplace:
             step[k] = 1e-4
             hessian[row] = ((self._natural(point + step) - self._natural(point - step)) / 2e-4)[kept]
         covariance = np.linalg.pinv((hessian + hessian.T) / 2)
-        return np.sqrt(np.maximum(np.diag(covariance), 0))[: len(point) - 2]
+        return covariance[: len(point) - 2, : len(point) - 2]
 
     def _natural(self, point):
         return self._at(point[: self.n_thresholds], point[self.n_thresholds : -2], point[-2:])[1]

@@ -1,6 +1,11 @@
-"""The same contrast under other choices that one could have made: does the answer hang on one of them?"""
+"""The same contrast under other choices that one could have made: does the answer hang on one of them?
 
+Each way is fitted once, for all conditions; every pair of them is then read off it.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from scipy.special import ndtr, ndtri
@@ -8,11 +13,13 @@ from scipy.special import ndtr, ndtri
 from analysis import screening
 from analysis.compare import fit_conditions, over_sessions
 from analysis.grid import grid
-from analysis.intervals import CONFIDENCE, Estimate
+from analysis.intervals import CONFIDENCE
 from analysis.ordinal import MOST_CELLS, fit_ordinal
 from analysis.ranks import signed_ranks
 
 POINTS, DEVIATIONS, LOGITS, SHARE = "points", "standard deviations of a session", "logits", "rank-biserial"
+# Clips times ratings beyond this would take minutes: each clip left out is a fit of all the others.
+MOST_LEFT_OUT = 20_000_000
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,19 @@ class Line:
     p: float | None = None
 
 
+@dataclass(frozen=True)
+class Way:
+    """A way to put contrasts. answer(a, b): (size, low, high, p) of a - b, or () where it has none."""
+
+    name: str
+    unit: str
+    new_clips: bool
+    answer: Callable
+
+    def line(self, a, b):
+        return Line(self.name, self.unit, self.new_clips, *self.answer(a, b))
+
+
 def sensitivity(frame, a, b, flagged=None):
     """Return the Lines of the contrast a - b of two conditions: the headline first, then one for each other choice.
 
@@ -42,27 +62,30 @@ def sensitivity(frame, a, b, flagged=None):
     names = set(frame["condition"])
     if a == b or not {a, b} <= names:
         raise ValueError(f'a and b must be two of {", ".join(sorted(names))}, not "{a}" and "{b}"')
-    flagged = {flag.session for flag in screening.flags(frame)} if flagged is None else set(flagged)
-    lines = [
-        _modelled("all ratings", frame, a, b),
-        _modelled("without flagged sessions", frame[~frame["session"].isin(flagged)], a, b),
-        _modelled("each session on its own scale", on_own_scale(frame), a, b, unit=DEVIATIONS),
-        _ordered(frame, a, b),
-        _by_session_means(frame, a, b),
-        _by_ranks(frame, a, b),
-    ]
-    if "position" in frame:
-        lines.insert(3, _modelled("position allowed for", frame, a, b, covariates=["position"]))
-    return lines
+    return [way.line(a, b) for way in ways(frame, flagged)]
 
 
-def leave_one_clip_out(frame, a, b):
-    """Return the headline's Lines with each stimulus of a and b left out in turn; `way` says which."""
-    stimuli = frame.loc[frame["condition"].isin([a, b]), ["condition", "stimulus"]].drop_duplicates()
-    return [
-        _modelled(f"without {s}", frame[(frame["condition"] != c) | (frame["stimulus"] != s)], a, b)
-        for c, s in sorted(stimuli.itertuples(index=False))
-    ]
+def strips(frame, flagged=None):
+    """Return {(a, b): Lines} of all pairs of conditions, as `sensitivity` of each. No ratings: no pairs."""
+    pairs = list(combinations(sorted(set(frame["condition"])), 2))
+    found = ways(frame, flagged) if pairs else []
+    return {pair: [way.line(*pair) for way in found] for pair in pairs}
+
+
+def leave_one_clip_out(frame):
+    """Return {(a, b): Lines} of all pairs: the headline with each stimulus of a and b left out in turn.
+
+    A table of more than MOST_LEFT_OUT stimuli times ratings has no such lines: it would take too long.
+    """
+    stimuli = sorted(set(frame[["condition", "stimulus"]].itertuples(index=False, name=None)))
+    if len(stimuli) * len(frame) > MOST_LEFT_OUT:
+        return {}
+    without = {
+        (c, s): _modelled(f"without {s}", frame[(frame["condition"] != c) | (frame["stimulus"] != s)])
+        for c, s in stimuli
+    }
+    pairs = combinations(sorted(set(frame["condition"])), 2)
+    return {pair: [without[key].line(*pair) for key in stimuli if key[0] in pair] for pair in pairs}
 
 
 def on_own_scale(frame):
@@ -75,57 +98,77 @@ def on_own_scale(frame):
     return frame.assign(rating=(frame["rating"] - by_session.transform("mean")) / sd)[sd > 0]
 
 
-def _modelled(way, frame, a, b, unit=POINTS, covariates=()):
-    """The crossed mixed model's answer for new clips."""
-    if not {a, b} <= set(frame["condition"]):
-        return Line(way, unit, new_clips=True)
+def ways(frame, flagged=None):
+    """Return the Ways to put contrasts of these ratings, the headline first. Arguments as for `sensitivity`."""
+    flagged = {flag.session for flag in screening.flags(frame)} if flagged is None else set(flagged)
+    found = [
+        _modelled("all ratings", frame),
+        _modelled("without flagged sessions", frame[~frame["session"].isin(flagged)]),
+        _modelled("each session on its own scale", on_own_scale(frame), DEVIATIONS),
+        _ordered("answers as an order", frame),
+        *_of_session_means(frame),
+    ]
+    if "position" in frame:
+        found.insert(3, _modelled("position allowed for", frame, covariates=["position"]))
+    return found
+
+
+def _modelled(name, frame, unit=POINTS, covariates=()):
+    """The crossed mixed model's answers for new clips."""
     table = grid(frame, covariates)
-    contrast = _contrast(table, a, b)
-    fit, _ = fit_conditions(table, [table.extra[name] for name in covariates])
-    if fit is None or table.n_stimuli_of[contrast != 0].min() < 2:
-        return Line(way, unit, new_clips=True)
-    return _line(way, unit, fit.estimate(np.append(contrast, np.zeros(len(covariates)))), new_clips=True)
+    fit, _ = fit_conditions(table, [table.extra[name] for name in covariates]) if len(frame) else (None, "")
+
+    def answer(a, b):
+        contrast = _contrast(table, a, b)
+        if fit is None or contrast is None:
+            return ()
+        return _of_estimate(fit.estimate(np.append(contrast, np.zeros(len(covariates)))))
+
+    return Way(name, unit, True, answer)
 
 
-def _ordered(frame, a, b):
-    """The cumulative-link model's answer, with a as the reference: b's coefficient turned round."""
-    table, way = grid(frame), "answers as an order"
-    too_large = len(table.session_names) * len(table.stimulus_names) > MOST_CELLS
-    if too_large or table.n_stimuli_of[_contrast(table, a, b) != 0].min() < 2:
-        return Line(way, LOGITS, new_clips=True)
-    others = [b, *(name for name in table.condition_names if name not in (a, b))]
-    names = np.array(table.condition_names)[table.conditions]
-    design = np.column_stack([names == name for name in others]).astype(float)
-    try:
-        fit = fit_ordinal(table.y, design, table.sessions, table.stimuli)
-    except ValueError:
-        return Line(way, LOGITS, new_clips=True)
-    size, error = -float(fit.beta[0]), float(fit.errors[len(fit.thresholds)])
-    reach = float(ndtri((1 + CONFIDENCE) / 2)) * error
-    return Line(way, LOGITS, True, size, size - reach, size + reach, 2 * float(ndtr(-abs(size) / error)))
+def _ordered(name, frame):
+    """The cumulative-link model's answers."""
+    table, fit = grid(frame), None
+    if len(table.session_names) * len(table.stimulus_names) <= MOST_CELLS:
+        try:
+            fit = fit_ordinal(table.y, table.indicators()[:, 1:], table.sessions, table.stimuli)
+        except ValueError:
+            fit = None
+
+    def answer(a, b):
+        contrast = _contrast(table, a, b)
+        if fit is None or contrast is None:
+            return ()
+        size, error = fit.difference(contrast[1:])
+        reach = float(ndtri((1 + CONFIDENCE) / 2)) * error
+        return size, size - reach, size + reach, 2 * float(ndtr(-abs(size) / error))
+
+    return Way(name, LOGITS, True, answer)
 
 
-def _by_session_means(frame, a, b):
-    estimate = over_sessions(_differences(frame, a, b))
-    return _line("session means", POINTS, estimate, new_clips=False)
-
-
-def _by_ranks(frame, a, b):
-    _, _, p, rank_biserial = signed_ranks(_differences(frame, a, b))
-    return Line("ranks of session means", SHARE, new_clips=False, size=rank_biserial, p=p)
-
-
-def _differences(frame, a, b):
+def _of_session_means(frame):
     table = grid(frame)
-    means = table.paired_session_means(table.condition_names.index(a), table.condition_names.index(b))
-    return means[:, 0] - means[:, 1]
+
+    def differences(a, b):
+        means = table.paired_session_means(table.condition_names.index(a), table.condition_names.index(b))
+        return means[:, 0] - means[:, 1]
+
+    def by_ranks(a, b):
+        _, _, p, rank_biserial = signed_ranks(differences(a, b))
+        return rank_biserial, None, None, p
+
+    yield Way("session means", POINTS, False, lambda a, b: _of_estimate(over_sessions(differences(a, b))))
+    yield Way("ranks of session means", SHARE, False, by_ranks)
 
 
 def _contrast(table, a, b):
-    return np.array([(name == a) - (name == b) for name in table.condition_names], float)
+    """Return a - b as (condition,) numbers; None where one is missing, or its one clip says nothing of new ones."""
+    names = table.condition_names
+    if not {a, b} <= set(names) or min(table.n_stimuli_of[names.index(name)] for name in (a, b)) < 2:
+        return None
+    return np.array([(name == a) - (name == b) for name in names], float)
 
 
-def _line(way, unit, estimate: Estimate | None, new_clips):
-    if estimate is None:
-        return Line(way, unit, new_clips)
-    return Line(way, unit, new_clips, estimate.value, estimate.low, estimate.high, estimate.p)
+def _of_estimate(estimate):
+    return (estimate.value, estimate.low, estimate.high, estimate.p) if estimate else ()

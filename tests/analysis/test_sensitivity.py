@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis import sensitivity as sensitivities
 from analysis.screening import flags
-from analysis.sensitivity import Line, leave_one_clip_out, on_own_scale, sensitivity
+from analysis.sensitivity import Line, leave_one_clip_out, on_own_scale, sensitivity, strips
 
 
 @pytest.fixture
@@ -71,14 +72,38 @@ def test_the_screened_line_is_the_answer_without_the_flagged(rated):
 def test_leaving_a_clip_out_is_the_table_without_it(rated):
     frame = rated("paper_table")
 
-    lines = leave_one_clip_out(frame, "cnn2d", "baseline_rnn")
+    lines = leave_one_clip_out(frame)["baseline_rnn", "cnn2d"]
 
     assert [line.way for line in lines] == [f"without {n}" for n in [f"rnn_{k}" for k in range(1, 5)]] + [
         f"without cnn_{k}" for k in range(1, 7)
     ]
     without = frame[frame["stimulus"] != "cnn_6"]
-    assert lines[-1].size == pytest.approx(sensitivity(without, "cnn2d", "baseline_rnn")[0].size)
-    assert lines[-1].size == pytest.approx(1.6)
+    assert lines[-1].size == pytest.approx(sensitivity(without, "baseline_rnn", "cnn2d")[0].size)
+    assert lines[-1].size == pytest.approx(-1.6)
+
+
+def test_a_table_too_large_to_leave_each_clip_out_has_no_such_lines(rated, monkeypatch):
+    monkeypatch.setattr(sensitivities, "MOST_LEFT_OUT", 13 * 130 - 1)
+
+    assert leave_one_clip_out(rated("paper_table")) == {}
+
+
+def test_the_strips_of_all_pairs_are_those_of_each(rated):
+    frame = rated("paper_table")
+
+    found = strips(frame)
+
+    assert list(found) == [("baseline_rnn", "cnn2d"), ("baseline_rnn", "lpd5"), ("cnn2d", "lpd5")]
+    assert found["cnn2d", "lpd5"] == sensitivity(frame, "cnn2d", "lpd5")
+    assert strips(frame[:0]) == {}
+
+
+def test_the_order_of_two_that_are_no_reference_agrees_with_r(rated):
+    # R: summary(clmm(y ~ relevel(condition, "cnn2d") + (1 | session) + (1 | stimulus))): lpd5
+    line = strips(rated("paper_table"))["cnn2d", "lpd5"][4]
+
+    assert line.size == pytest.approx(1.82088622128434 - 5.50847, rel=1e-4)
+    assert line.low < line.size < line.high < 0
 
 
 def test_on_its_own_scale_each_session_has_mean_0_and_sd_1(rated):
@@ -99,7 +124,7 @@ def test_where_a_way_has_no_answer_it_says_nothing():
 
     assert [line.size for line in found] == [None, None, None, None, 0, None]
     assert found[0] == Line("all ratings", "points", new_clips=True)
-    assert leave_one_clip_out(frame, "a", "b") == [Line(f"without {c}", "points", new_clips=True) for c in "ab"]
+    assert leave_one_clip_out(frame)["a", "b"] == [Line(f"without {c}", "points", new_clips=True) for c in "ab"]
 
 
 def test_all_sessions_flagged_leave_no_screened_answer(rated):
