@@ -6,7 +6,7 @@ import math
 import sys
 from pathlib import Path
 
-from analysis import ratings, results
+from analysis import printing, ratings, results
 
 
 def columns(text):
@@ -47,9 +47,10 @@ def main(arguments=None):
     except ratings.RatingsError as error:
         print(error, file=sys.stderr)
         return 2
-    found = results.results(frame, options.margin, options.seed, options.reference)
+    references = None if options.reference is None else tuple(options.reference)
+    found = results.results(frame, results.Plan(options.margin, references=references, seed=options.seed))
     as_json = json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    as_text = results.text(frame, found)
+    as_text = printing.text(found)
     if options.out:
         options.out.mkdir(parents=True, exist_ok=True)
         (options.out / "results.json").write_text(as_json, encoding="utf-8")

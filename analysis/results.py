@@ -1,49 +1,121 @@
-"""All results of a table of ratings as one object, and as text to read."""
+"""All results of a table of ratings as one object of plain values: what the command prints and the site shows."""
 
+import hashlib
 import math
-import textwrap
+import platform
+from dataclasses import dataclass
+from importlib.metadata import version
 
-from analysis import compare, describe, ordinal, ranks, ratings, reliability, screening
-from analysis.describe import half_up
+import numpy as np
+
+from analysis import (
+    compare,
+    describe,
+    ordinal,
+    overview,
+    preference,
+    ranks,
+    ratings,
+    reliability,
+    screening,
+    sensitivity,
+)
 from analysis.order import order_effects
 from analysis.words import pair_in_words
 
 N_DRAWS = 2000
+LIBRARIES = ("numpy", "scipy", "pandas")
 
 
-def results(frame, margin=None, seed=1, references=None):
+@dataclass(frozen=True)
+class Plan:
+    """What was settled before the ratings were seen, and what the table does not say of itself.
+
+    margin: largest difference that does not matter, in points; None for no test of equivalence
+    exclusion: rules (keys of `screening.RULES`) whose flags leave a session out of the second of the two results
+    references: names of the conditions that are real music; None for those whose stimuli share a row
+    anchor: name of the condition that is meant to be bad, as MUSHRA has it; None for no such
+    seed: of the bootstrap
+    """
+
+    margin: float | None = None
+    exclusion: tuple[str, ...] = ()
+    references: tuple[str, ...] | None = None
+    anchor: str | None = None
+    seed: int = 1
+
+
+def results(frame, plan=None, repeats=None):
     """Return the results of a table of ratings as plain values that JSON can hold; nothing in it is rounded.
 
-    frame: as `ratings.read` returns it; margin, seed: as for `compare.compare`
-    references: names of the conditions that are real music; None for those whose stimuli share a row
-    returns: the object that DESIGN calls stable, or {"scales": {scale: that}} where there are several scales; None
-        stands where a table has no answer
+    frame: as `ratings.read` returns it; plan: Plan; repeats: the ratings of hidden repeats, which count in nothing else
+    returns: the object that DESIGN calls stable, or {"scales": {scale: that}} where there are several scales, and
+        "about": versions, seed and checksum. None stands where a table has no answer.
     """
-    scales = ratings.by_scale(frame)
-    if len(scales) > 1:
-        return {"scales": {name: _of_one_scale(part, margin, seed, references) for name, part in scales.items()}}
-    return _of_one_scale(frame, margin, seed, references)
+    plan, again = plan or Plan(), {} if repeats is None else ratings.by_scale(repeats)
+    frame = frame.sort_values(["session", "condition", "stimulus"], kind="stable")  # no digit hangs on the file's order
+    parts = {name: _of_one_scale(part, plan, again.get(name)) for name, part in ratings.by_scale(frame).items()}
+    about = {"about": _about(frame, plan)}
+    return {"scales": parts} | about if len(parts) > 1 else next(iter(parts.values()), {}) | about
 
 
-def _of_one_scale(frame, margin, seed, references):
-    compared = compare.compare(frame, margin, seed, N_DRAWS)
-    by_name = {condition.name: condition for condition in compared.conditions}
-    fit = compared.fit
-    variances = {"stimulus": fit.stimulus, "session": fit.session, "residual": fit.residual} if fit else None
-    found = screening.flags(frame, pooled(frame) if references is None else references)
+def by_scale(found):
+    """Return {scale: its results}, as `ratings.by_scale` names them; one entry named "" where there is one scale."""
+    return found.get("scales", {"": found})
+
+
+def _about(frame, plan):
+    versions = {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
     return {
-        "rows": [row(described) for described in describe.rows(frame)],
-        "conditions": [condition(described, by_name[described.label]) for described in describe.conditions(frame)],
-        "pairs": [pair(compared_pair) for compared_pair in compared.pairs],
-        "variances": variances,
-        "reml": fit.criterion if fit else None,
-        "bootstrap": {"seed": seed, "draws": N_DRAWS},
-        "ordinal": _ordinal(ordinal.compare_ordinal(frame)),
-        "agreement": _agreement(reliability.agreement(frame)),
-        **_ranks(ranks.ranks(frame)),
-        "order": _order(order_effects(frame)),
-        "flags": [vars(flag) for flag in found],
+        "ratings": len(frame),
+        "checksum": checksum(frame),
+        "seed": plan.seed,
+        "draws": N_DRAWS,
+        "margin": plan.margin,
+        "exclusion": list(plan.exclusion),
+        "versions": versions,
     }
+
+
+def checksum(frame):
+    """Return the SHA-256 of who rated what how, whatever the order of the lines."""
+    names = [name for name in ("scale", "session", "condition", "stimulus", "position", "rating") if name in frame]
+    lines = sorted("\t".join(map(str, line)) for line in frame[names].itertuples(index=False, name=None))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _of_one_scale(frame, plan, repeats):
+    references = sorted(pooled(frame)) if plan.references is None else list(plan.references)
+    flags = screening.flags(frame, references)
+    if repeats is not None:
+        flags += screening.repeat_flags(screening.paired(frame, repeats))
+    if _is_mushra(frame):
+        flags += [flag for reference in references for flag in screening.mushra_flags(frame, reference, plan.anchor)]
+    compared = compare.compare(frame, plan.margin, plan.seed, N_DRAWS)
+    fit = compared.fit
+    return {
+        **_tables(frame, compared),
+        "variances": {"stimulus": fit.stimulus, "session": fit.session, "residual": fit.residual} if fit else None,
+        "reml": fit.criterion if fit else None,
+        "bootstrap": {"seed": plan.seed, "draws": N_DRAWS},
+        "ordinal": _ordinal(ordinal.compare_ordinal(frame)),
+        "agreement": _agreement(reliability.agreement(frame), frame),
+        **_ranks(ranks.ranks(frame)),
+        "preferences": _preferences(preference.preferences(frame)),
+        "order": _order(order_effects(frame)),
+        "flags": [vars(flag) for flag in flags],
+        "screened": _screened(frame, flags, plan),
+        "sensitivity": _sensitivity(frame, flags, plan),
+        "heat_map": _heat_map(overview.heat_map(frame)),
+        "sessions": [vars(one) for one in overview.severities(frame)],
+        "n_sessions": int(frame["session"].nunique()),
+        "references": references,
+    }
+
+
+def _is_mushra(frame):
+    """Whether the ratings are on a scale of 0 to 100, for which BS.1534 has its rule."""
+    return len(frame) > 0 and frame["rating"].min() >= 0 and 90 < frame["rating"].max() <= 100
 
 
 def pooled(frame):
@@ -52,30 +124,52 @@ def pooled(frame):
     return set(stimuli[stimuli > 1].index.get_level_values("condition"))
 
 
+def _tables(frame, compared):
+    """Return rows, conditions and pairs."""
+    by_name = {condition.name: condition for condition in compared.conditions}
+    chances = compared.resampled.chance_of_best() if compared.resampled else ()
+    best = dict(zip(by_name, map(_finite, chances), strict=True))
+    described = describe.conditions(frame)
+    return {
+        "rows": [row(one) for one in describe.rows(frame)],
+        "conditions": [condition(one, by_name[one.label], best[one.label]) for one in described],
+        "pairs": [pair(one) for one in compared.pairs],
+    }
+
+
 def row(described):
     return {
         "condition": described.condition,
         "stimulus": described.label,
         "n": described.n,
+        "n_sessions": described.n_sessions,
         "mean": described.mean,
+        "average": described.average,
         "sd": described.sd,
         "low": described.low,
         "high": described.high,
+        "values": {f"{value:g}": n for value, n in sorted(described.values.items())},
     }
 
 
-def condition(described, compared):
+def condition(described, compared, chance_of_best=None):
     """Return a condition's mean with the answers to both questions. compared: compare.Condition"""
     these_clips = {"se": described.se, "df": described.df, "low": described.low, "high": described.high}
     return {
         "condition": described.condition,
         "n": described.n,
+        "n_sessions": compared.n_sessions,
+        "n_stimuli": compared.n_stimuli,
         "mean": described.mean,
+        "average": described.average,
+        "sd": described.sd,
+        "values": {f"{value:g}": n for value, n in sorted(described.values.items())},
         "these_clips": these_clips if described.se is not None else None,
         "new_clips": _interval(compared.new_clips, "mean"),
         "why_not_new_clips": compared.why_not or None,
         "clustered": _interval(compared.clustered, "mean"),
         "bootstrap": _between(compared.bootstrap),
+        "chance_of_best": chance_of_best,
     }
 
 
@@ -132,11 +226,20 @@ def _ordinal(found):
     }
 
 
-def _agreement(found):
+def _agreement(found, frame):
     icc = {f"icc_{form}": found.icc[form].value if form in found.icc else None for form in reliability.FORMS}
     alpha = {f"alpha_{level}": found.alpha[level] for level in reliability.LEVELS}
     intervals = {f"icc_{form}": _between((c.low, c.high)) for form, c in found.icc.items() if c.low is not None}
-    return {**icc, **alpha, "intervals": intervals, "is_complete": found.is_complete}
+    curve = [{"sessions": sessions, "icc": _finite(value)} for sessions, value in found.curve if value is not None]
+    n_sessions = int(frame["session"].nunique())
+    return {
+        **icc,
+        **alpha,
+        "intervals": intervals,
+        "is_complete": found.is_complete,
+        "curve": curve,
+        "sessions": n_sessions,
+    }
 
 
 def _ranks(found):
@@ -147,6 +250,16 @@ def _ranks(found):
     }
 
 
+def _preferences(found):
+    if found is None:
+        return None
+    lines = zip(found.names, found.strengths, found.errors, strict=True)
+    return [
+        {"condition": c, "stimulus": s, "strength": float(strength), "se": float(error)}
+        for (c, s), strength, error in lines
+    ]
+
+
 def _order(found):
     return {
         "drift": _interval(found.drift, "slope", p=True),
@@ -155,49 +268,48 @@ def _order(found):
     }
 
 
+def _screened(frame, flags, plan):
+    """Return the tables without the sessions that the exclusion rule names, or None where there is no rule."""
+    if not plan.exclusion:
+        return None
+    broken = [flag for flag in flags if flag.rule in plan.exclusion]
+    kept = screening.without(frame, broken)
+    return {
+        "rules": list(plan.exclusion),
+        "sessions": sorted({flag.session for flag in broken}),
+        "ratings": len(kept),
+        **_tables(kept, compare.compare(kept, plan.margin, plan.seed, N_DRAWS)),
+    }
+
+
+def _sensitivity(frame, flags, plan):
+    """Return [{a, b, lines, left_out}]; left_out is None where leaving each clip out would take too long."""
+    rules = plan.exclusion or screening.RECOMMENDED
+    flagged = {flag.session for flag in flags if flag.rule in rules}
+    left_out = sensitivity.leave_one_clip_out(frame)
+    return [
+        {
+            "a": a,
+            "b": b,
+            "lines": [vars(line) for line in lines],
+            "left_out": [vars(line) for line in left_out[a, b]] if left_out else None,
+        }
+        for (a, b), lines in sensitivity.strips(frame, flagged).items()
+    ]
+
+
+def _heat_map(found):
+    if found is None:
+        return None
+    cells = [[None if np.isnan(cell) else float(cell) for cell in line] for line in found.cells]
+    return {
+        "sessions": found.sessions,
+        "stimuli": [{"condition": c, "stimulus": s} for c, s in found.stimuli],
+        "session_sizes": found.session_sizes,
+        "stimulus_sizes": found.stimulus_sizes,
+        "cells": cells,
+    }
+
+
 def _finite(number):
-    return number if math.isfinite(number) else None
-
-
-def text(frame, found):
-    """Return the tables of rows and conditions and the pairs in words as text, for each scale.
-
-    found: what `results` returned
-    """
-    parts = found.get("scales", {"": found})
-    return "\n".join(_text_of_one_scale(name, frame, parts) for name, frame in ratings.by_scale(frame).items())
-
-
-def _text_of_one_scale(name, frame, parts):
-    heading = f"{name}\n\n" if name else ""
-    tables = [("Row", describe.rows(frame)), ("Condition", describe.conditions(frame))]
-    pairs = parts.get(name, parts.get(""))["pairs"]
-    words = [f"{each['a']} and {each['b']}\n{wrapped(each['sentence'])}" for each in pairs]
-    return heading + "\n".join([*(aligned(first, descriptions) for first, descriptions in tables), *words])
-
-
-def wrapped(sentence):
-    """Return sentences in indented lines of at most 100 characters."""
-    indent = "  "
-    return textwrap.fill(sentence, 100, initial_indent=indent, subsequent_indent=indent) + "\n"
-
-
-def aligned(first, descriptions):
-    """Return Descriptions as lines of text under a heading; the interval is that of these clips."""
-    heading = (first, "n", "Average", "SD", "95 % interval")
-    lines = [heading, *(cells(described) for described in descriptions)]
-    widths = [max(len(line[k]) for line in lines) for k in range(len(heading))]
-    return "".join(
-        "  ".join(
-            [line[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(line[1:], widths[1:], strict=True))]
-        )
-        + "\n"
-        for line in lines
-    )
-
-
-def cells(described):
-    """Return (label, n, average, sd, interval) as printed: the average to one decimal, the rest to two."""
-    sd = "" if described.sd is None else half_up(described.sd, 2)
-    interval = "" if described.low is None else f"{half_up(described.low, 2)} to {half_up(described.high, 2)}"
-    return described.label, str(described.n), described.average, sd, interval
+    return float(number) if math.isfinite(number) else None

@@ -6,13 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import ratings, results
+from analysis import printing, ratings, results, screening
 from analysis.__main__ import main
+from analysis.results import Plan
 
 
 @pytest.fixture
 def found(rated):
-    return results.results(rated("paper_table"), margin=1)
+    return results.results(rated("paper_table"), Plan(margin=1))
 
 
 def test_pairs_have_the_headline_and_the_other_answers(found):
@@ -65,7 +66,9 @@ def test_flags_know_the_real_music_by_its_shared_row(rated):
     assert results.pooled(frame) == {"lpd5"}
     below = [flag["session"] for flag in results.results(frame)["flags"] if flag["rule"] == "reference_below"]
     assert below == ["X05"]
-    assert {flag["rule"] for flag in results.results(frame, references=[])["flags"]} & {"reference_below"} == set()
+    assert {flag["rule"] for flag in results.results(frame, Plan(references=()))["flags"]} & {
+        "reference_below"
+    } == set()
 
 
 def test_the_same_table_gives_the_same_digits_in_any_order(rated):
@@ -93,10 +96,11 @@ ODD = {
 def test_an_odd_table_has_an_answer_that_is_json(rated):
     frame = ratings.read(pd.DataFrame(rated, columns=["session", "condition", "stimulus", "rating"]))
 
-    found = results.results(frame, margin=1)
+    found = results.results(frame, Plan(margin=1, exclusion=screening.RECOMMENDED))
 
     assert json.loads(json.dumps(found, allow_nan=False))["bootstrap"] == {"seed": 1, "draws": 2000}
     assert len(found["conditions"]) == frame["condition"].nunique()
+    assert printing.text(found)
     for part in [*found["conditions"], *found["pairs"]]:
         has_answer = (part.get("new_clips") or part.get("p")) is not None
         assert has_answer or part["why_not_new_clips"]
@@ -130,3 +134,71 @@ def test_the_command_takes_a_margin_and_refuses_none_above_zero(tmp_path, capsys
     with pytest.raises(SystemExit):
         main([str(path), "--margin", "0"])
     assert '"0" is not a number above 0' in capsys.readouterr().err
+
+
+def test_what_an_exclusion_rule_leaves_stands_beside_the_whole(rated):
+    frame = rated("screening_sim")
+    bad = [f"X0{k}" for k in range(1, 7)]
+
+    found = results.results(frame, Plan(exclusion=screening.RECOMMENDED))
+
+    kept = results.results(frame[~frame["session"].isin(bad)])
+    assert found["screened"]["sessions"] == bad
+    assert {key: found["screened"][key] for key in ("rows", "conditions", "pairs")} == {
+        key: kept[key] for key in ("rows", "conditions", "pairs")
+    }
+    assert found["rows"] == results.results(frame)["rows"] != kept["rows"]
+    assert results.results(frame)["screened"] is None
+
+
+def test_repeats_raise_flags_and_move_no_number(rated):
+    frame = rated("paper_table")
+    one = frame["session"].iloc[0]
+    again = frame[frame["session"] == one].head(2)
+    repeats = again.assign(rating=[1.0 if first > 5 else 10.0 for first in again["rating"]])
+
+    found, without = results.results(frame, repeats=repeats), results.results(frame)
+
+    assert [(flag["session"], flag["rule"]) for flag in found["flags"]] == [(one, "inconsistent")]
+    assert found | {"flags": []} == without
+
+
+def test_on_a_scale_to_100_the_rule_of_mushra_is_asked(rated):
+    frame = rated("mushra_neural_codec")
+    frame = frame[frame["condition"].isin(["Reference", "Anchor", "Lyra 3"])]
+
+    found = results.results(frame, Plan(references=("Reference",), anchor="Anchor"))
+
+    missed = [(flag["session"], flag["rule"]) for flag in found["flags"] if flag["rule"].endswith("_missed")]
+    assert missed == [("p06", "reference_missed"), ("p17", "reference_missed"), ("p21", "anchor_missed")]
+
+
+def test_the_strip_the_map_and_the_strengths_stand_under_their_names(found):
+    assert [(strip["a"], strip["b"]) for strip in found["sensitivity"]] == [
+        (pair["a"], pair["b"]) for pair in found["pairs"]
+    ]
+    assert found["sensitivity"][0]["lines"][0]["size"] == found["pairs"][0]["difference"]
+    assert len(found["sensitivity"][0]["left_out"]) == 10
+    assert len(found["heat_map"]["cells"]) == found["n_sessions"] == len(found["sessions"]) == 10
+    assert {len(line) for line in found["heat_map"]["cells"]} == {13}
+    # R: BradleyTerry2::BTm
+    strengths = {line["stimulus"]: line["strength"] for line in found["preferences"]}
+    assert strengths["lpd5_1"] - strengths["cnn_1"] == pytest.approx(2.50014, rel=1e-4)
+    assert found["agreement"]["curve"][9] == {"sessions": 10, "icc": pytest.approx(0.9162, rel=1e-3)}
+    assert sum(condition["chance_of_best"] for condition in found["conditions"]) == pytest.approx(1)
+
+
+def test_what_was_done_with_what_is_written_down(found, rated):
+    about = found["about"]
+
+    assert {key: about[key] for key in ("ratings", "seed", "draws", "margin", "exclusion")} == {
+        "ratings": 130,
+        "seed": 1,
+        "draws": 2000,
+        "margin": 1,
+        "exclusion": [],
+    }
+    assert set(about["versions"]) == {"python", "numpy", "scipy", "pandas"}
+    frame = rated("paper_table")
+    other = frame.assign(rating=frame["rating"].where(frame.index != 5, 1))
+    assert about["checksum"] == results.checksum(frame.sample(frac=1, random_state=1)) != results.checksum(other)

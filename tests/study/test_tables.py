@@ -169,11 +169,11 @@ def test_the_command_prints_the_tables(paper_study, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "How much do you like this clip?"
     assert lines[2:5] == [
-        "Row              n  Average    SD  95 % interval",
-        "LPD5 Samples    30      9.3  0.92   8.82 to 9.78",
-        "Baseline RNN 1  10      7.1  1.37   6.12 to 8.08",
+        "Row              n  Average    SD  95 % interval    2 to 10",
+        "LPD5 Samples    30      9.3  0.92   8.82 to 9.78       ▁▂▅█",
+        "Baseline RNN 1  10      7.1  1.37   6.12 to 8.08     ▄▂▄█▂",
     ]
-    assert lines[-1] == "2D CNN        60      7.1  1.68   6.44 to 7.72"
+    assert lines[-1].startswith("2D CNN        60      7.1  1.68   6.44 to 7.72")
 
 
 def test_the_command_prints_csv(paper_study, capsys):

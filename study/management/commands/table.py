@@ -31,8 +31,9 @@ class Command(BaseCommand):
 
     def _print(self, heading, table):
         # Here, not above: it brings pandas along.
-        from analysis.results import aligned
+        from analysis.printing import row_table
+        from analysis.results import row
 
         self.stdout.write(f"{heading}\n\n")
-        self.stdout.write(aligned("Row", table.rows) + "\n")
-        self.stdout.write(aligned("Condition", table.conditions))
+        self.stdout.write(row_table([row(line) for line in table.rows]) + "\n")
+        self.stdout.write(row_table([row(line) for line in table.conditions], "Condition"))
