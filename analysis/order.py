@@ -8,20 +8,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analysis.compare import fit_conditions
+from analysis.compare import fit_conditions, over_sessions
 from analysis.grid import grid
 from analysis.intervals import Estimate
 
 
 @dataclass(frozen=True)
 class Place:
-    """One position: how many ratings it has and their mean, how many sessions got that far, and their share."""
+    """One position: how many ratings it has, their mean and its interval (each session has one rating there; None for
+    one alone), how many sessions got that far, and their share."""
 
     position: int
     n: int
     mean: float
     n_sessions: int
     share: float
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -48,12 +51,13 @@ def order_effects(frame):
 def places(frame):
     """Return the Places of a table of ratings, by position; a session got as far as its last rating."""
     last = frame.groupby("session")["position"].max().to_numpy()
-    at = frame.groupby("position")["rating"].agg(["size", "mean"])
-    reached = [int((last >= position).sum()) for position in at.index]
-    return [
-        Place(int(position), int(n), float(mean), sessions, sessions / len(last))
-        for (position, n, mean), sessions in zip(at.itertuples(), reached, strict=True)
-    ]
+    return [_place(position, ratings.to_numpy(), last) for position, ratings in frame.groupby("position")["rating"]]
+
+
+def _place(position, ratings, last):
+    reached, estimate = int((last >= position).sum()), over_sessions(ratings)
+    between = (estimate.low, estimate.high) if estimate else (None, None)
+    return Place(int(position), len(ratings), float(ratings.mean()), reached, reached / len(last), *between)
 
 
 def with_previous(frame):

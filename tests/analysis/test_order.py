@@ -43,7 +43,18 @@ def test_the_clip_before_is_the_one_at_the_position_before():
 def test_who_stopped_where():
     frame = pd.DataFrame({"session": list("ssstt"), "position": [1, 2, 3, 1, 2], "rating": [4.0, 6, 8, 6, 8]})
 
-    assert places(frame) == [Place(1, 2, 5.0, 2, 1.0), Place(2, 2, 7.0, 2, 1.0), Place(3, 1, 8.0, 1, 0.5)]
+    # t of 1 degree of freedom is 12.706, the error of the mean of 4 and 6 is 1.
+    reach = pytest.approx(12.7062047364, abs=1e-9)
+    first, second, third = places(frame)
+    assert (first.mean - first.low, second.high - second.mean) == (reach, reach)
+    assert [
+        (place.position, place.n, place.mean, place.n_sessions, place.share) for place in (first, second, third)
+    ] == [
+        (1, 2, 5.0, 2, 1.0),
+        (2, 2, 7.0, 2, 1.0),
+        (3, 1, 8.0, 1, 0.5),
+    ]
+    assert third == Place(3, 1, 8.0, 1, 0.5)
 
 
 def test_without_positions_there_is_no_answer(rated):
