@@ -1,12 +1,11 @@
 """python -m analysis RATINGS.csv [--json] [--out DIR] [--margin POINTS] [--columns session=rater,stimulus=item]"""
 
 import argparse
-import json
 import math
 import sys
 from pathlib import Path
 
-from analysis import printing, ratings, results
+from analysis import plan, printing, ratings, results, screening
 
 
 def columns(text):
@@ -32,31 +31,69 @@ def parser():
     parser = argparse.ArgumentParser(prog="python -m analysis", description="The tables of a file of ratings.")
     parser.add_argument("ratings", metavar="RATINGS.csv")
     parser.add_argument("--json", action="store_true", help="print one JSON object, nothing rounded")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="write tables.txt and results.json there too")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="write tables, figures, methods and a script for R there"
+    )
     parser.add_argument("--margin", type=points, metavar="POINTS", help="test for equivalence within so many points")
-    parser.add_argument("--seed", type=int, default=1, help="of the bootstrap (default 1)")
+    parser.add_argument("--seed", type=int, help="of the bootstrap (default 1)")
     parser.add_argument("--reference", action="append", metavar="CONDITION", help="real music; may be given again")
+    parser.add_argument("--anchor", metavar="CONDITION", help="meant to be bad, as MUSHRA has it")
+    parser.add_argument(
+        "--exclude",
+        action="append",
+        choices=screening.RULES,
+        metavar="RULE",
+        help=f"show the results without those who break it, too; may be given again: {', '.join(screening.RULES)}",
+    )
+    parser.add_argument("--repeats", metavar="FILE.csv", help="ratings of clips that were played again, unannounced")
     parser.add_argument("--columns", type=columns, default={}, metavar="OURS=THEIRS,...", help="columns of other names")
+    parser.add_argument(
+        "--study",
+        type=Path,
+        metavar="FILE.json",
+        help=f"what was settled before, as an export has it ({plan.BESIDE} beside the ratings is found by itself)",
+    )
     return parser
 
 
 def main(arguments=None):
     options = parser().parse_args(arguments)
     try:
+        settled = _settled(options)
         frame = ratings.read(options.ratings, options.columns)
+        repeats = _repeats(options)
     except ratings.RatingsError as error:
         print(error, file=sys.stderr)
         return 2
-    references = None if options.reference is None else tuple(options.reference)
-    found = results.results(frame, results.Plan(options.margin, references=references, seed=options.seed))
-    as_json = json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    as_text = printing.text(found)
+    found = results.results(frame, settled, repeats)
+    # Here, not above: charts take a second to import.
+    from analysis import folder
+
     if options.out:
-        options.out.mkdir(parents=True, exist_ok=True)
-        (options.out / "results.json").write_text(as_json, encoding="utf-8")
-        (options.out / "tables.txt").write_text(as_text, encoding="utf-8")
-    print(as_json if options.json else as_text, end="")
+        folder.write(options.out, frame, found, settled.design)
+    print(folder.as_json(found) if options.json else printing.text(found), end="")
     return 0
+
+
+def _settled(options):
+    """Return the Plan: what the command says, else what the study's file says."""
+    found = plan.read(options.study) if options.study else plan.beside(options.ratings)
+    return found.changed(
+        margin=options.margin,
+        exclusion=None if options.exclude is None else tuple(options.exclude),
+        references=None if options.reference is None else tuple(options.reference),
+        anchor=options.anchor,
+        seed=options.seed,
+    )
+
+
+def _repeats(options):
+    """Return the ratings of hidden repeats: of the file that is named, or the one that an export has beside the others."""
+    path = options.repeats
+    if path is None and Path(options.ratings).with_name(plan.BESIDE).is_file():
+        beside = Path(options.ratings).with_name(plan.REPEATS)
+        path = beside if beside.is_file() else None
+    return ratings.read(path, options.columns) if path else None
 
 
 if __name__ == "__main__":

@@ -4,15 +4,13 @@ Conventions: every column but `rating` and `position` is text, exactly as writte
 `rating` is float64 and finite. A stimulus belongs to its condition: "song 1" of A and "song 1" of B are two.
 """
 
-import re
-
 import numpy as np
 import pandas as pd
 
+from analysis.csv_lines import bare
+
 NEEDED = ("session", "condition", "stimulus", "rating")
 KNOWN = (*NEEDED, "row", "scale", "position")
-# A spreadsheet runs a cell that begins like this, so the export puts an apostrophe before it.
-GUARDED = re.compile(r"'+[=+\-@\t\r]")
 
 
 class RatingsError(ValueError):
@@ -87,7 +85,7 @@ def _texts(column, name):
     empty = texts.str.strip() == ""
     if empty.any():
         raise RatingsError(f"{_line(empty.idxmax())}: {name} is empty.")
-    return texts.map(lambda text: text[1:] if GUARDED.match(text) else text)
+    return texts.map(bare)
 
 
 def _numbers(column, name):

@@ -3,7 +3,6 @@
 import hashlib
 import math
 import platform
-from dataclasses import dataclass
 from importlib.metadata import version
 
 import numpy as np
@@ -21,28 +20,11 @@ from analysis import (
     sensitivity,
 )
 from analysis.order import order_effects
+from analysis.plan import Plan
 from analysis.words import pair_in_words
 
 N_DRAWS = 2000
 LIBRARIES = ("numpy", "scipy", "pandas")
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What was settled before the ratings were seen, and what the table does not say of itself.
-
-    margin: largest difference that does not matter, in points; None for no test of equivalence
-    exclusion: rules (keys of `screening.RULES`) whose flags leave a session out of the second of the two results
-    references: names of the conditions that are real music; None for those whose stimuli share a row
-    anchor: name of the condition that is meant to be bad, as MUSHRA has it; None for no such
-    seed: of the bootstrap
-    """
-
-    margin: float | None = None
-    exclusion: tuple[str, ...] = ()
-    references: tuple[str, ...] | None = None
-    anchor: str | None = None
-    seed: int = 1
 
 
 def results(frame, plan=None, repeats=None):
@@ -54,7 +36,7 @@ def results(frame, plan=None, repeats=None):
     """
     plan, again = plan or Plan(), {} if repeats is None else ratings.by_scale(repeats)
     frame = frame.sort_values(["session", "condition", "stimulus"], kind="stable")  # no digit hangs on the file's order
-    parts = {name: _of_one_scale(part, plan, again.get(name)) for name, part in ratings.by_scale(frame).items()}
+    parts = {name: _of_one_scale(part, plan, again.get(name), name) for name, part in ratings.by_scale(frame).items()}
     about = {"about": _about(frame, plan)}
     return {"scales": parts} | about if len(parts) > 1 else next(iter(parts.values()), {}) | about
 
@@ -84,7 +66,7 @@ def checksum(frame):
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def _of_one_scale(frame, plan, repeats):
+def _of_one_scale(frame, plan, repeats, scale):
     references = sorted(pooled(frame)) if plan.references is None else list(plan.references)
     flags = screening.flags(frame, references)
     if repeats is not None:
@@ -94,7 +76,7 @@ def _of_one_scale(frame, plan, repeats):
     compared = compare.compare(frame, plan.margin, plan.seed, N_DRAWS)
     fit = compared.fit
     return {
-        **_tables(frame, compared),
+        **_tables(frame, compared, plan),
         "variances": {"stimulus": fit.stimulus, "session": fit.session, "residual": fit.residual} if fit else None,
         "reml": fit.criterion if fit else None,
         "bootstrap": {"seed": plan.seed, "draws": N_DRAWS},
@@ -110,6 +92,7 @@ def _of_one_scale(frame, plan, repeats):
         "sessions": [vars(one) for one in overview.severities(frame)],
         "n_sessions": int(frame["session"].nunique()),
         "references": references,
+        "scale_ends": list(plan.scale_ends.get(scale) or ()) or None,
     }
 
 
@@ -124,14 +107,17 @@ def pooled(frame):
     return set(stimuli[stimuli > 1].index.get_level_values("condition"))
 
 
-def _tables(frame, compared):
-    """Return rows, conditions and pairs."""
+def _tables(frame, compared, plan):
+    """Return rows, conditions and pairs, in the plan's order where it has one."""
     by_name = {condition.name: condition for condition in compared.conditions}
     chances = compared.resampled.chance_of_best() if compared.resampled else ()
     best = dict(zip(by_name, map(_finite, chances), strict=True))
-    described = describe.conditions(frame)
+    place = {key: number for number, key in enumerate(plan.rows)}
+    of_condition = {name: place[name, row] for name, row in reversed(plan.rows)}
+    rows = sorted(describe.rows(frame), key=lambda one: place.get((one.condition, one.label), len(place)))
+    described = sorted(describe.conditions(frame), key=lambda one: of_condition.get(one.label, len(place)))
     return {
-        "rows": [row(one) for one in describe.rows(frame)],
+        "rows": [row(one) for one in rows],
         "conditions": [condition(one, by_name[one.label], best[one.label]) for one in described],
         "pairs": [pair(one) for one in compared.pairs],
     }
@@ -278,7 +264,7 @@ def _screened(frame, flags, plan):
         "rules": list(plan.exclusion),
         "sessions": sorted({flag.session for flag in broken}),
         "ratings": len(kept),
-        **_tables(kept, compare.compare(kept, plan.margin, plan.seed, N_DRAWS)),
+        **_tables(kept, compare.compare(kept, plan.margin, plan.seed, N_DRAWS), plan),
     }
 
 

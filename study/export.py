@@ -1,41 +1,11 @@
-"""Ratings and tables as CSV: a line at a time, whatever the size, and harmless in a spreadsheet."""
+"""Ratings and tables of a study as lines of CSV."""
 
-import csv
-import datetime
-import re
 from decimal import Decimal
 
+from analysis.csv_lines import csv_lines
 from study import tables
 
 TABLE_COLUMNS = ("scale", "level", "row", "condition", "n", "average", "mean", "sd", "low", "high")
-# Text that a spreadsheet would run as a formula. With apostrophes before it already, it gets one more, so that reading
-# (analysis.ratings) can always take one away.
-RUNS = re.compile(r"'*[=+\-@\t\r]")
-
-
-class Line:
-    """A file that hands back what csv.writer writes to it, with one character at the end of the line."""
-
-    def write(self, text):
-        return text.removesuffix("\r\n") + "\n"
-
-
-def csv_lines(header, records):
-    """Yield a CSV table line by line. Numbers stay numbers, text is guarded, times are ISO 8601 in UTC."""
-    # Text is quoted if it holds a part of the line's end: a comment may hold either.
-    writer = csv.writer(Line(), lineterminator="\r\n")
-    yield writer.writerow(header)
-    for record in records:
-        yield writer.writerow([_cell(value) for value in record])
-
-
-def _cell(value):
-    if isinstance(value, str):
-        return f"'{value}" if RUNS.match(value) else value
-    if isinstance(value, datetime.datetime):
-        return value.astimezone(datetime.UTC).isoformat(timespec="milliseconds")
-    return value
-
 
 # All of these raise tables.StillBlindError before the first line, not in the middle of a download.
 

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.text import slugify
 
+from analysis.csv_lines import bare
 from music.refusal import Refusal, is_plain
 from study.models import Condition, Rating, Scale, Session, Stimulus, Study, Trial, new_code
 from study.recounting import recount
@@ -116,8 +117,7 @@ def _line(number, cells, plan):
 
 
 def _text(number, name, cell):
-    # The export puts an apostrophe before what a spreadsheet would run.
-    cell = cell[1:] if re.match(r"'+[=+\-@\t\r]", cell) else cell
+    cell = bare(cell)
     if not cell:
         raise Refusal(f"Line {number}: {name} is empty.", "csv.number")
     if not is_plain(cell, LONGEST[name]):

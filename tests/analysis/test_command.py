@@ -83,7 +83,7 @@ def test_json_has_the_whole_numbers(capsys):
     assert list(found) == [
         *("rows", "conditions", "pairs", "variances", "reml", "bootstrap", "ordinal", "agreement", "friedman"),
         *("wilcoxon", "preferences", "order", "flags", "screened", "sensitivity", "heat_map", "sessions"),
-        *("n_sessions", "references", "about"),
+        *("n_sessions", "references", "scale_ends", "about"),
     ]
     assert len(found["rows"]) == 11
     assert found["rows"][0] == {

@@ -8,7 +8,7 @@ import pytest
 
 from analysis import printing, ratings, results, screening
 from analysis.__main__ import main
-from analysis.results import Plan
+from analysis.plan import Plan
 
 
 @pytest.fixture
