@@ -3,11 +3,13 @@
 import re
 
 CODE = re.compile(r"/(t|sound)/[\w-]+/")
+PERSON = re.compile(r"\b(PROLIFIC_PID|participant)=[^&\s\"']*")
 
 
 class WithoutCodes:
-    """Leave out the part of an address that opens a participant's session or a trial's sound."""
+    """Leave out what opens a participant's session or a trial's sound, and what a recruiter's link says of a person."""
 
     def filter(self, record):
-        record.msg, record.args = CODE.sub(r"/\1/.../", record.getMessage()), ()
+        said = CODE.sub(r"/\1/.../", record.getMessage())
+        record.msg, record.args = PERSON.sub(r"\1=...", said), ()
         return True

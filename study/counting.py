@@ -34,6 +34,20 @@ ONE_MORE_OF_A_TOTAL = f"""
     ON CONFLICT (condition_id, "row", scale_id, total, n) DO UPDATE SET n_sessions = study_totalcount.n_sessions + 1
 """
 
+OF_SESSION = """
+    FROM study_rating rating
+    JOIN study_trial trial ON trial.id = rating.trial_id AND NOT trial.is_repeat
+    JOIN study_stimulus stimulus ON stimulus.id = trial.stimulus_id
+    WHERE trial.session_id = %s
+"""
+GIVEN_VALUES = f"SELECT trial.stimulus_id, rating.scale_id, rating.value {OF_SESSION}"
+# A clip of each condition stands for it.
+GIVEN_TOTALS = f"""
+    SELECT MIN(stimulus.id), rating.scale_id, SUM(rating.value), COUNT(*) {OF_SESSION}
+    GROUP BY stimulus.condition_id, rating.scale_id
+"""
+ONE_LESS_OF_A_VALUE = "UPDATE study_valuecount SET n = n - 1 WHERE stimulus_id = %s AND scale_id = %s AND value = %s"
+
 
 def count(trial, values):
     """Count the ratings that a trial has just got, {scale id: value}, within the transaction that stores them."""
@@ -51,6 +65,17 @@ def count(trial, values):
         if left:
             cursor.executemany(ONE_LESS_OF_A_TOTAL, left)
         cursor.executemany(ONE_MORE_OF_A_TOTAL, reached)
+
+
+def uncount(session):
+    """Take the ratings of a session out of the counts, within the transaction that deletes them."""
+    with connection.cursor() as cursor:
+        cursor.execute(GIVEN_VALUES, [session.pk])
+        cursor.executemany(ONE_LESS_OF_A_VALUE, sorted(cursor.fetchall()))
+        cursor.execute(GIVEN_TOTALS, [session.pk])
+        # As in `count`: totals of fewer ratings first, each by scale.
+        totals = sorted(cursor.fetchall(), key=lambda given: (given[3], given[1], given[0]))
+        cursor.executemany(ONE_LESS_OF_A_TOTAL, totals)
 
 
 def _after(before, scale, value):

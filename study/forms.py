@@ -1,5 +1,6 @@
 """The edge for what a researcher types about a study."""
 
+import re
 from itertools import groupby
 
 from django import forms
@@ -8,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
 from generation.models import Clip
-from study import opening
+from study import opening, recruiting
 from study.models import Condition, Scale, Stimulus, Study
 
 FEWEST_ANSWERS, MOST_ANSWERS = 2, 100
@@ -30,7 +31,7 @@ class StudyForm(forms.ModelForm):
 
     GROUPS = (
         ("For you", ("title", "target_sessions", "is_blind_to_researchers")),
-        ("What participants read", ("public_title", "welcome", "consent", "thanks")),
+        ("What participants read", ("public_title", "welcome", "consent", "thanks", "completion_code")),
         ("What participants hear", ("length_seconds", "min_heard_seconds", "clips_per_session", "n_repeats")),
         ("In which order", ("order", "separate_conditions")),
         ("What they are asked", ("separate_passes", "comments")),
@@ -50,12 +51,13 @@ class StudyForm(forms.ModelForm):
     class Meta:
         model = Study
         fields = (
-            *("title", "public_title", "welcome", "consent", "thanks"),
+            *("title", "public_title", "welcome", "consent", "thanks", "completion_code"),
             *("length_seconds", "min_heard_seconds", "target_sessions", "clips_per_session", "n_repeats"),
             *("order", "separate_conditions", "separate_passes", "comments", "is_blind_to_researchers"),
         )
         labels = {
             "public_title": "Title",
+            "completion_code": "Completion code",
             "length_seconds": "Length of each clip, in seconds",
             "min_heard_seconds": "Seconds to hear before a clip can be rated",
             "target_sessions": "Participants wanted",
@@ -76,10 +78,15 @@ class StudyForm(forms.ModelForm):
             ),
             "consent": EMPTY_FOR_OURS
             % _(
-                "Taking part is voluntary, and you can stop at any time by closing this page. We store your ratings, "
-                "when you gave them and how long you listened; no name, no address, no account."
+                "Taking part is voluntary: you can stop at any time by closing this page, and delete your ratings as long "
+                "as the study runs. We store your ratings, when you gave them and how long you listened; no name, no "
+                "address, no account."
             ),
             "thanks": EMPTY_FOR_OURS % _("You can close this page now."),
+            "completion_code": (
+                "Shown with the thanks, once all ratings are stored: 6 to 12 capital letters and digits, as Prolific gives "
+                "them. Whoever came by a link with ?PROLIFIC_PID=... gets a link back, and takes part once."
+            ),
             "length_seconds": "Every clip is cut to it and fades out; one that is shorter cannot take part.",
             "target_sessions": "You may leave it empty.",
             "clips_per_session": (
@@ -141,6 +148,12 @@ class StudyForm(forms.ModelForm):
                 f"Choose from {opening.FEWEST_CLIPS} to {MOST_CLIPS} clips, or leave it empty for all."
             )
         return wanted
+
+    def clean_completion_code(self):
+        code = self.cleaned_data["completion_code"].strip().upper()
+        if code and not re.fullmatch(recruiting.COMPLETION_CODE, code):
+            raise forms.ValidationError("Use 6 to 12 letters from A to Z and digits, or leave it empty.")
+        return code
 
     def clean_n_repeats(self):
         return self.cleaned_data["n_repeats"] or 0

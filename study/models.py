@@ -61,7 +61,7 @@ class StudyQuerySet(models.QuerySet):
         """Each with n_clips, n_started, n_finished and n_ratings (without hidden repeats)."""
         return self.annotate(
             n_clips=_number_of(Stimulus.objects.filter(condition__study=OuterRef("pk"))),
-            n_started=_number_of(Session.objects.filter(study=OuterRef("pk"))),
+            n_started=_number_of(Session.objects.taking_part().filter(study=OuterRef("pk"))),
             n_finished=_number_of(Session.objects.filter(study=OuterRef("pk")).exclude(finished_at=None)),
             n_ratings=Coalesce(_number_of(ValueCount.objects.filter(scale__study=OuterRef("pk")), "SUM(n)"), 0),
         )
@@ -90,6 +90,7 @@ class Study(models.Model):
     welcome = models.TextField(blank=True)
     consent = models.TextField(blank=True)
     thanks = models.TextField(blank=True)
+    completion_code = models.CharField(max_length=12, blank=True)  # shown with the thanks, for a recruiter
     state = models.CharField(max_length=10, choices=State.choices, default=State.DRAFT)
     order = models.CharField(max_length=20, choices=Order.choices, default=Order.SHUFFLE)
     separate_conditions = models.BooleanField(default=False)  # never one condition twice in a row
@@ -160,21 +161,30 @@ class Study(models.Model):
         """The scales, from this process' memory: once a study is open nothing about them changes."""
         return cache.get_or_set(f"scales-{self.pk}-{self.seed}", lambda: list(self.scales.all()), SCALES_KEPT_SECONDS)
 
-    def admit(self, admission=None):
+    def admit(self, admission=None, recruiter="", participant=""):
         """Return a new session with its whole order drawn.
 
         `admission` is the welcome form's own random mark: sent twice (a double click), it finds the session it made.
+        So does `participant`, the mark of a person whom a recruiter sent: they take part once, on whatever device.
         """
         with transaction.atomic():
             # Places are given out one at a time: whoever comes second waits here.
             study = Study.objects.select_for_update().get(pk=self.pk)
-            session = study.sessions.filter(admission=admission).first() if admission else None
-            return session or study._begin(admission or new_code())
+            begun = study.sessions.filter(participant=participant).first() if participant else None
+            begun = begun or (study.sessions.filter(admission=admission).first() if admission else None)
+            return begun or study._begin(admission or new_code(), recruiter, participant)
 
-    def _begin(self, admission):
+    def _begin(self, admission, recruiter, participant):
         if not self.is_open:
             raise NotOpenError
-        session = Session(study=self, admission=admission, seed=new_seed(), number=self._free_place())
+        session = Session(
+            study=self,
+            admission=admission,
+            recruiter=recruiter,
+            participant=participant,
+            seed=new_seed(),
+            number=self._free_place(),
+        )
         places = session.drawn_order()
         session.n_trials = len(places)
         session.save()
@@ -301,16 +311,21 @@ class Stimulus(models.Model):
 
 class SessionQuerySet(models.QuerySet):
     def dropped_out(self, now):
-        """Those that neither finished nor showed a sign of life for long, and whose place nobody has taken yet."""
+        """Those that withdrew, or neither finished nor showed a sign of life for long, and whose place is free yet."""
         limit = now - DROPPED_OUT_AFTER
         alive = Trial.objects.filter(Q(shown_at__gte=limit) | Q(rated_at__gte=limit), session=OuterRef("pk"))
-        waiting = self.filter(finished_at=None, is_replaced=False, started_at__lt=limit)
-        return waiting.filter(~models.Exists(alive))
+        silent = Q(started_at__lt=limit) & ~Q(models.Exists(alive))
+        return self.filter(Q(withdrawn_at__isnull=False) | silent, finished_at=None, is_replaced=False)
+
+    def taking_part(self):
+        """All but those that withdrew: of them nothing is left but that they came."""
+        return self.filter(withdrawn_at=None)
 
     def on_the_way(self):
         """With what a participant's requests need of session and study, and no more: they come by the thousand."""
-        study = ("seed", "public_title", "thanks", "comments", "min_heard_seconds", "length_seconds")
-        return self.select_related("study").only("code", "n_trials", "study_id", *(f"study__{name}" for name in study))
+        study = ("seed", "public_title", "thanks", "comments", "min_heard_seconds", "length_seconds", "state")
+        own = ("code", "n_trials", "study_id", "recruiter")
+        return self.select_related("study").only(*own, "study__completion_code", *(f"study__{name}" for name in study))
 
 
 class Session(models.Model):
@@ -323,13 +338,21 @@ class Session(models.Model):
     number = models.PositiveIntegerField()  # the place in the design that this session fills
     is_replaced = models.BooleanField(default=False)  # dropped out, and another session got its place
     n_trials = models.PositiveSmallIntegerField(default=0)
+    recruiter = models.CharField(max_length=10, blank=True)  # who sent this participant, see study/recruiting.py
+    participant = models.CharField(max_length=64, blank=True)  # and the mark by which they are known again
     started_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True)
+    withdrawn_at = models.DateTimeField(null=True)
 
     objects = SessionQuerySet.as_manager()
 
     class Meta:
         ordering = ["started_at", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["study", "participant"], name="a_participant_once_in_a_study", condition=~Q(participant="")
+            )
+        ]
         indexes = [
             models.Index(fields=["study", "number"], name="session_place"),
             # Admission looks for places to fill again: few rows, however many have finished.
@@ -358,6 +381,22 @@ class Session(models.Model):
 
     def next_trial(self):
         return next(iter(self.next_trials()), None)
+
+    def withdraw(self):
+        """Delete all that this participant gave, and every way back to it. Its place in the design is free again.
+
+        Raises NotOpenError once the study is closed: what it found may be published by then.
+        """
+        with transaction.atomic():
+            # A rating that is on its way is stored before this, and goes too, or finds nothing to be stored in.
+            trials = list(self.trials.select_for_update().values_list("pk", flat=True))
+            if not Study.objects.select_for_update().get(pk=self.study_id).is_open:
+                raise NotOpenError
+            counting.uncount(self)
+            Trial.objects.filter(pk__in=trials).delete()
+            Session.objects.filter(pk=self.pk).update(
+                code=new_code(), admission=new_code(), participant="", finished_at=None, withdrawn_at=timezone.now()
+            )
 
 
 class Trial(models.Model):

@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from generation import ranges
-from study import duration
+from study import duration, recruiting
 from study.answers import AnswerForm, ConsentForm, report
 from study.models import NotHeardEnoughError, NotOpenError, Session, Study, Trial, new_code
 
@@ -42,6 +42,8 @@ def for_one_pair_of_eyes(view):
 @require_http_methods(["GET", "HEAD", "POST"])
 def welcome(request, slug):
     study = get_object_or_404(Study.objects.filter(state__in=TO_BE_FOUND), slug=slug)
+    if request.method != "POST" and (onwards := recruiting.sent_on(request, study)):
+        return onwards
     begun = _session_of_this_browser(request, study)
     if request.method == "POST":
         return _consent(request, study)
@@ -51,7 +53,9 @@ def welcome(request, slug):
 
 
 def _session_of_this_browser(request, study):
-    code = request.COOKIES.get(RETURN_COOKIE)
+    code, (_, participant) = request.COOKIES.get(RETURN_COOKIE), recruiting.mark_in(request)
+    if participant and (known := study.sessions.filter(participant=participant, finished_at=None).first()):
+        return known
     return code and study.sessions.filter(code=code, finished_at=None).first()
 
 
@@ -77,7 +81,7 @@ def _consent(request, study):
     if not form.is_valid():
         return _welcome(request, study, problem=_("Please tick the box to say that you agree."), status=422)
     try:
-        session = study.admit(form.cleaned_data["admission"])
+        session = study.admit(form.cleaned_data["admission"], *recruiting.mark_in(request))
     except NotOpenError:
         return _closed(request, study)
     response = redirect("study:step", code=session.code)
@@ -108,7 +112,8 @@ def _step(request, session, notice="", status=200):
     """Show what comes next: the first trial without a rating, or the thanks."""
     trials = session.next_trials()
     if not trials:
-        return render(request, "participant/thanks.html", {"session": session, "study": session.study}, status=status)
+        context = {"session": session, "study": session.study, "way_back": recruiting.way_back(session)}
+        return render(request, "participant/thanks.html", context, status=status)
     return _trial(request, trials, notice=notice, status=status)
 
 
@@ -201,6 +206,25 @@ def _trial_at(session, position):
         raise Http404 from None
     trial.session = session
     return trial
+
+
+@for_one_pair_of_eyes
+@require_http_methods(["GET", "HEAD", "POST"])
+def withdraw(request, code):
+    """Ask whether all that this participant gave is to be deleted, and delete it."""
+    session = _session(code)
+    if request.method == "POST":
+        try:
+            session.withdraw()
+        except NotOpenError:
+            return _withdrawal(request, session, status=409)
+        return render(request, "participant/withdrawn.html", {"study": session.study})
+    return _withdrawal(request, session)
+
+
+def _withdrawal(request, session, status=200):
+    context = {"session": session, "study": session.study}
+    return render(request, "participant/withdraw.html", context, status=status)
 
 
 @for_one_pair_of_eyes

@@ -64,7 +64,7 @@ OF_A_SCALE = {"scale", "move_scale", "remove_scale"}
 OF_A_STIMULUS = {"label", "move_stimulus", "remove_stimulus"}
 OF_A_CONDITION = {"condition", "clips", "move_condition", "remove_condition"}
 OF_MEMBERS = OF_A_CONDITION | OF_A_STIMULUS | OF_A_SCALE
-OF_PARTICIPANTS = {"welcome", "step", "rate", "shown", "heard", "sound"}
+OF_PARTICIPANTS = {"withdraw", "welcome", "step", "rate", "shown", "heard", "sound"}
 
 
 def address(name, study):
