@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST
 from study import duration, export, opening, tables, tasks
 from study.drafting import confirm, reads, reads_and_writes
 from study.forms import ConditionForm
-from study.models import Study, Trial
+from study.models import Study, Trial, with_counts
 
 ROWS_A_PAGE = 50
 
@@ -33,7 +33,7 @@ def attached(name, lines):
 @login_required
 @reads
 def studies(request):
-    rows = Study.objects.visible_to(request.user).with_counts()
+    rows = with_counts(Study.objects.visible_to(request.user))
     page = Paginator(rows, ROWS_A_PAGE).get_page(request.GET.get("page"))
     return render(request, "study/studies.html", {"page": page})
 
@@ -60,7 +60,7 @@ def _draft(study):
 
 
 def _counts(study):
-    return {"counted": Study.objects.with_counts().get(pk=study.pk), "arrivals": tables.arrivals(study)}
+    return {"counted": with_counts(Study.objects).get(pk=study.pk), "arrivals": tables.arrivals(study)}
 
 
 def _opening_counts(study):
@@ -149,7 +149,7 @@ def results(request, study):
 def _given(study):
     trials = Trial.objects.filter(session__study=study)
     return {
-        "counted": Study.objects.with_counts().get(pk=study.pk),
+        "counted": with_counts(Study.objects).get(pk=study.pk),
         "has_repeats": trials.filter(is_repeat=True).exists(),
         "has_comments": trials.exclude(comment="").exists(),
     }

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from study import export, tables
-from study.models import PlayEvent, Rating, Session, Trial
+from study.models import PlayEvent, Rating, Session, Trial, with_counts
 from study.recounting import recount
 from tests.study.test_concurrency import at_once
 from tests.study.test_counting import TWO, rate_some, stored
@@ -71,11 +71,11 @@ def test_its_place_is_filled_by_the_next(study, listener):
 
 
 def test_the_counts_of_sessions_leave_it_out(study, listener):
-    assert type(study).objects.with_counts().get(pk=study.pk).n_started == 5
+    assert with_counts(type(study).objects).get(pk=study.pk).n_started == 5
 
     listener.client.post(f"{listener.link}withdraw/")
 
-    assert type(study).objects.with_counts().get(pk=study.pk).n_started == 4
+    assert with_counts(type(study).objects).get(pk=study.pk).n_started == 4
 
 
 def test_who_has_finished_may_too(study, listener):
@@ -86,7 +86,7 @@ def test_who_has_finished_may_too(study, listener):
     listener.client.post(f"{listener.link}withdraw/")
 
     assert Session.objects.get(withdrawn_at__isnull=False).finished_at is None
-    assert type(study).objects.with_counts().get(pk=study.pk).n_finished == 4
+    assert with_counts(type(study).objects).get(pk=study.pk).n_finished == 4
 
 
 def test_once_the_study_is_closed_it_is_too_late(study, listener):
