@@ -1,11 +1,13 @@
 """python -m analysis RATINGS.csv [--json] [--out DIR] [--margin POINTS] [--columns session=rater,stimulus=item]"""
 
 import argparse
+import json
 import math
 import sys
 from pathlib import Path
 
-from analysis import plan, printing, ratings, results, screening
+from analysis import plan, printing, ratings, results
+from analysis.rules import RULES
 
 
 def columns(text):
@@ -30,6 +32,7 @@ def points(text):
 def parser():
     parser = argparse.ArgumentParser(prog="python -m analysis", description="The tables of a file of ratings.")
     parser.add_argument("ratings", metavar="RATINGS.csv")
+    parser.add_argument("--events", action="store_true", help="say how it went as JSON, for a program that waits")
     parser.add_argument("--json", action="store_true", help="print one JSON object, nothing rounded")
     parser.add_argument(
         "--out", type=Path, metavar="DIR", help="write tables, figures, methods and a script for R there"
@@ -41,9 +44,9 @@ def parser():
     parser.add_argument(
         "--exclude",
         action="append",
-        choices=screening.RULES,
+        choices=RULES,
         metavar="RULE",
-        help=f"show the results without those who break it, too; may be given again: {', '.join(screening.RULES)}",
+        help=f"show the results without those who break it, too; may be given again: {', '.join(RULES)}",
     )
     parser.add_argument("--repeats", metavar="FILE.csv", help="ratings of clips that were played again, unannounced")
     parser.add_argument("--columns", type=columns, default={}, metavar="OURS=THEIRS,...", help="columns of other names")
@@ -63,16 +66,26 @@ def main(arguments=None):
         frame = ratings.read(options.ratings, options.columns)
         repeats = _repeats(options)
     except ratings.RatingsError as error:
-        print(error, file=sys.stderr)
-        return 2
+        return _refused(error, options)
     found = results.results(frame, settled, repeats)
     # Here, not above: charts take a second to import.
     from analysis import folder
 
     if options.out:
         folder.write(options.out, frame, found, settled.design)
-    print(folder.as_json(found) if options.json else printing.text(found), end="")
+    if options.events:
+        print(json.dumps({"event": "done"}))
+    else:
+        print(folder.as_json(found) if options.json else printing.text(found), end="")
     return 0
+
+
+def _refused(error, options):
+    if options.events:
+        print(json.dumps({"event": "error", "message": str(error)}))
+    else:
+        print(error, file=sys.stderr)
+    return 2
 
 
 def _settled(options):

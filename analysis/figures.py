@@ -46,7 +46,7 @@ def averages(found):
         base.mark_point(filled=True, size=90, opacity=1).encode(
             x=alt.X("mean:Q", **x), y=y, color=colour, tooltip="words:N"
         ),
-        _here(base).mark_point(style="here", size=260).encode(x=alt.X("mean:Q", **x), y=y),
+        _here(base, 260).encode(x=alt.X("mean:Q", **x), y=y),
     )
     best, worst = max(rows, key=lambda row: row["mean"]), min(rows, key=lambda row: row["mean"])
     words = f"The highest average is that of {best['words']}; the lowest that of {worst['words']}."
@@ -198,7 +198,7 @@ def order(found):
         base.mark_rule(style="quiet", strokeWidth=1.5).encode(x=x, y=alt.Y("low:Q", **y), y2="high:Q"),
         base.mark_line(point=False, strokeWidth=1).encode(x=x, y=alt.Y("mean:Q", **y)),
         base.mark_point(filled=True, size=60).encode(x=x, y=alt.Y("mean:Q", **y), tooltip="words:N"),
-        _here(base).mark_point(style="here", size=220).encode(x=x, y=alt.Y("mean:Q", **y)),
+        _here(base, 220).encode(x=x, y=alt.Y("mean:Q", **y)),
     )
     words = f"{_slope(found['order']['drift'], 'a position')} {_slope(found['order']['carry_over'], 'for each point that the clip before was rated')}"
     header = ("Position", "n", "Mean", "95 % interval")
@@ -228,7 +228,7 @@ def staying(found):
     chart = alt.layer(
         base.mark_area(interpolate="step-after", opacity=0.25),
         base.mark_point(filled=True, size=50).encode(tooltip="words:N"),
-        _here(base).mark_point(style="here", size=220),
+        _here(base, 220),
     )
     last = places[-1]
     words = (
@@ -259,7 +259,7 @@ def agreement(found):
         now if n <= marks[-1]["sessions"] else alt.layer(),
         base.mark_line(strokeWidth=2),
         base.mark_point(filled=True, size=30, opacity=0).encode(tooltip="words:N"),
-        _here(base).mark_point(style="here", size=200),
+        _here(base, 200),
     )
     at = {mark["sessions"]: mark["icc"] for mark in marks}
     words = f"One session: {half_up(at[1], 2)}. " + (f"This study's {n}: {half_up(at[n], 2)}. " if n in at else "")
@@ -302,7 +302,7 @@ def sessions(found):
             ),
             tooltip="words:N",
         ),
-        _here(base).mark_point(style="here", size=240),
+        _here(base, 240),
     )
     strict, mild = marks[0], marks[-1]
     words = f"From the strictest ({strict['words']}) to the mildest ({mild['words']}). {len(flagged)} flagged."
@@ -325,7 +325,7 @@ def _with_intervals(marks, y, x, **across):
         base.mark_point(filled=True, size=90, opacity=1).encode(
             x=alt.X(f"{x}:Q", **across), y=y, yOffset=offset, color=colour, shape=shape, tooltip="words:N"
         ),
-        _here(base).mark_point(style="here", size=260).encode(x=alt.X(f"{x}:Q", **across), y=y, yOffset=offset),
+        _here(base, 260).encode(x=alt.X(f"{x}:Q", **across), y=y, yOffset=offset),
     )
 
 
@@ -333,9 +333,10 @@ def _chart(marks: Iterable[dict]):
     return alt.Chart(alt.Data(values=[mark | {"index": index} for index, mark in enumerate(marks)]))
 
 
-def _here(base):
-    """The mark that the keyboard stands on."""
-    return base.transform_filter("datum.index === at")
+def _here(base, size):
+    """The mark that the keyboard stands on; all others are there too, unseen, so that no axis has to do without data."""
+    here = alt.condition("datum.index === at", alt.value(1), alt.value(0))
+    return base.mark_point(style="here", size=size).encode(opacity=here)
 
 
 def _figure(name, title, words, header, lines, chart, marks, n_rows):

@@ -1,6 +1,7 @@
 """Everything that is known of a table of ratings, as files in a folder."""
 
 import json
+from dataclasses import asdict
 
 from analysis import drawing, printing, r_script, reports
 from analysis.figures import figures
@@ -10,6 +11,8 @@ from analysis.results import by_scale
 
 def write(folder, frame, found, design=()):
     """Write results.json, tables as text, CSV, LaTeX and Markdown, methods, a script for R with its table, and figures.
+
+    figures.json holds all that a page needs of the figures: {scale: [Figure as an object]}.
 
     frame: the ratings, as `ratings.read` returns them; found: what `results.results` returned of them
     design: sentences for the methods section
@@ -28,9 +31,12 @@ def write(folder, frame, found, design=()):
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
     with (folder / "analysed.csv").open("w", encoding="utf-8", newline="") as file:
         file.writelines(r_script.analysed_csv(frame))
-    for number, part in enumerate(by_scale(found).values(), start=1):
-        several = len(by_scale(found)) > 1
-        drawing.write(figures(part), folder / "figures" / f"scale-{number}" if several else folder / "figures")
+    drawn = {scale: figures(part) for scale, part in by_scale(found).items()}
+    for number, of_scale in enumerate(drawn.values(), start=1):
+        drawing.write(of_scale, folder / "figures" / f"scale-{number}" if len(drawn) > 1 else folder / "figures")
+    (folder / "figures.json").write_text(
+        json.dumps({scale: [asdict(one) for one in of_scale] for scale, of_scale in drawn.items()}), encoding="utf-8"
+    )
 
 
 def as_json(found):

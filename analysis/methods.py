@@ -2,7 +2,7 @@
 
 from analysis.describe import half_up
 from analysis.results import by_scale
-from analysis.screening import RULES
+from analysis.rules import RULES
 
 SIMULATED = (
     "Tests that treat ratings as independent were not used: simulated with designs like this one, they find differences "

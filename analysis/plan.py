@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 from analysis.ratings import RatingsError
-from analysis.screening import RULES
+from analysis.rules import RULES
 
 BESIDE = "study.json"
 REPEATS = "repeats.csv"
@@ -20,7 +20,7 @@ class Plan:
     """How a table is to be read.
 
     margin: largest difference that does not matter, in points; None for no test of equivalence
-    exclusion: rules (keys of `screening.RULES`) whose flags leave a session out of the second of the two results
+    exclusion: rules (keys of `rules.RULES`) whose flags leave a session out of the second of the two results
     references: names of the conditions that are real music; None for those whose stimuli share a row
     anchor: name of the condition that is meant to be bad, as MUSHRA has it; None for no such
     seed: of the bootstrap

@@ -4,7 +4,7 @@ import textwrap
 
 from analysis.describe import half_up
 from analysis.results import by_scale
-from analysis.screening import RULES
+from analysis.rules import RULES
 from analysis.words import p_in_words
 
 WIDTH = 100

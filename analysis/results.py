@@ -21,6 +21,7 @@ from analysis import (
 )
 from analysis.order import order_effects
 from analysis.plan import Plan
+from analysis.rules import RECOMMENDED
 from analysis.words import pair_in_words
 
 N_DRAWS = 2000
@@ -76,6 +77,7 @@ def _of_one_scale(frame, plan, repeats, scale):
     compared = compare.compare(frame, plan.margin, plan.seed, N_DRAWS)
     fit = compared.fit
     return {
+        "scale": scale,
         **_tables(frame, compared, plan),
         "variances": {"stimulus": fit.stimulus, "session": fit.session, "residual": fit.residual} if fit else None,
         "reml": fit.criterion if fit else None,
@@ -270,7 +272,7 @@ def _screened(frame, flags, plan):
 
 def _sensitivity(frame, flags, plan):
     """Return [{a, b, lines, left_out}]; left_out is None where leaving each clip out would take too long."""
-    rules = plan.exclusion or screening.RECOMMENDED
+    rules = plan.exclusion or RECOMMENDED
     flagged = {flag.session for flag in flags if flag.rule in rules}
     left_out = sensitivity.leave_one_clip_out(frame)
     return [

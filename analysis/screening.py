@@ -36,23 +36,6 @@ class Flag:
     value: float
 
 
-RULES = {
-    "no_spread": "All ratings are equal.",
-    "low_correlation": "The ratings hardly follow those of the other sessions (correlation on the same stimuli).",
-    "far_from_others": "The ratings lie unusually far from those of the others (root mean square, robust z).",
-    "too_fast": "Half of the answers came faster than the music can be heard (seconds).",
-    "few_values": "Only so many different ratings were used.",
-    "unusual_mean": "The session's mean is unusual (robust z).",
-    "reference_below": "The real music was rated below the generated (difference of means).",
-    "inconsistent": "The same clip was rated differently when it came again (mean distance in points).",
-    "reference_missed": "The hidden reference was rated below 90 too often (share; BS.1534-3).",
-    "anchor_missed": "The anchor was rated above 90 too often (share; BS.1534-3).",
-}
-
-# Together they found all bad sessions of the simulated studies, without a false alarm.
-RECOMMENDED = ("no_spread", "low_correlation", "far_from_others", "too_fast")
-
-
 def flags(frame, references=(), limits=None):
     """Return the Flags of the sessions of a table of ratings, by session and in the order of RULES.
 

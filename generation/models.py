@@ -191,6 +191,10 @@ class JobQuerySet(OwnedQuerySet):
         wishes = {"pieces": list(pieces), "seconds": seconds}
         return self._plan(owner, Job.Kind.REFERENCES, len(wishes["pieces"]), wishes, corpus=corpus)
 
+    def plan_other(self, owner, kind, n_steps, title, link, **wishes):
+        """What another room does (`work.DEEDS`), in so many steps. title, link: what it is about, and where that is"""
+        return self._plan(owner, kind, n_steps, {"title": title, "link": link, **wishes})
+
     def plan_sample(self, owner, run, seconds, seed):
         """One clip of the best epoch that the run has by then."""
         wishes = {"n_clips": 1, "seconds": seconds, "seed": seed, "temperature": 1.0}
@@ -272,6 +276,8 @@ class Job(Owned):
         TRAINING = "training", "Training"
         UPLOADS = "uploads", "Reading uploads"
         SAMPLE = "sample", "A sample of a training run"
+        ANALYSIS = "analysis", "Results of a study"
+        COVERAGE = "coverage", "Coverage of a study's design"
 
     class State(models.TextChoices):
         WAITING = "waiting"
@@ -330,7 +336,12 @@ class Job(Owned):
     @property
     def subject(self):
         """What the job is about."""
-        return self.checkpoint or self.run or self.corpus or f"{self.n_total} file{'s' if self.n_total > 1 else ''}"
+        about = self.checkpoint or self.run or self.corpus or self.settings.get("title")
+        return about or f"{self.n_total} file{'s' if self.n_total > 1 else ''}"
+
+    @property
+    def makes_clips(self):
+        return self.kind in (self.Kind.CLIPS, self.Kind.REFERENCES, self.Kind.UPLOADS, self.Kind.SAMPLE)
 
     def enqueue(self):
         """Hand the job to the queue as soon as the row is there for a worker to find."""

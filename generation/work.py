@@ -167,6 +167,7 @@ def _pause():
         yield
 
 
+# What is done for each kind of job, (job, folder) -> generator; other rooms add their own.
 DEEDS = {
     Job.Kind.CLIPS: clips_from_checkpoint,
     Job.Kind.REFERENCES: clips_of_real_music,

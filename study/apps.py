@@ -3,3 +3,10 @@ from django.apps import AppConfig
 
 class StudyConfig(AppConfig):
     name = "study"
+
+    def ready(self):
+        from generation import work
+        from generation.models import Job
+        from study import analyses
+
+        work.DEEDS[Job.Kind.ANALYSIS] = analyses.work

@@ -18,6 +18,7 @@ from study import opening
 from study.models import Condition, Scale, Study
 
 CLIP_SECONDS = 30
+REPORTS_LISTENERS = 10
 TRAINING_SEED = 2022
 SAMPLING_SEED = 1
 TEMPERATURE = 1.0
@@ -144,7 +145,10 @@ def _open(study):
 @transaction.atomic
 def _drafted(owner, of_what, jobs):
     study = Study.objects.create(
-        owner=owner, title=f"The report's listening test: {of_what}", length_seconds=CLIP_SECONDS
+        owner=owner,
+        title=f"The report's listening test: {of_what}",
+        length_seconds=CLIP_SECONDS,
+        target_sessions=REPORTS_LISTENERS,
     )
     Scale.objects.create(study=study)
     for position, (system, job) in enumerate(jobs.items()):

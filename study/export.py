@@ -7,7 +7,7 @@ from study import tables
 
 TABLE_COLUMNS = ("scale", "level", "row", "condition", "n", "average", "mean", "sd", "low", "high")
 
-# All of these raise tables.StillBlindError before the first line, not in the middle of a download.
+# All of these raise StillBlindError and StillSealedError of `tables` before the first line, not in the middle of a download.
 
 
 def ratings_csv(study):

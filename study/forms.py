@@ -1,5 +1,6 @@
 """The edge for what a researcher types about a study."""
 
+import math
 import re
 from itertools import groupby
 
@@ -8,6 +9,7 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
+from analysis.rules import OF_MUSHRA, RULES
 from generation.models import Clip
 from study import opening, recruiting
 from study.models import Condition, Scale, Stimulus, Study
@@ -26,15 +28,19 @@ OFTEN_ASKED = {
 }
 
 
+SETTLED = ("target_sessions", "exclusion", "margin", "is_blind_to_researchers")
+
+
 class StudyForm(forms.ModelForm):
     """A study's words and settings. A new study asks one question; its researcher may change it and add others."""
 
     GROUPS = (
-        ("For you", ("title", "target_sessions", "is_blind_to_researchers")),
+        ("For you", ("title",)),
         ("What participants read", ("public_title", "welcome", "consent", "thanks", "completion_code")),
         ("What participants hear", ("length_seconds", "min_heard_seconds", "clips_per_session", "n_repeats")),
         ("In which order", ("order", "separate_conditions")),
         ("What they are asked", ("separate_passes", "comments")),
+        ("What is settled before the ratings are seen", SETTLED),
     )
 
     n_repeats = forms.IntegerField(
@@ -48,12 +54,24 @@ class StudyForm(forms.ModelForm):
         ),
     )
 
+    exclusion = forms.MultipleChoiceField(
+        label="Leave out who breaks a rule",
+        choices=[(rule, RULES[rule]) for rule in RULES if rule not in OF_MUSHRA],
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=(
+            "Nobody is ever deleted: results are shown with everybody, and beside it without those to whom a chosen rule "
+            "applies. The first four together found all careless listeners of our simulated studies, and no honest one."
+        ),
+    )
+
     class Meta:
         model = Study
         fields = (
             *("title", "public_title", "welcome", "consent", "thanks", "completion_code"),
             *("length_seconds", "min_heard_seconds", "target_sessions", "clips_per_session", "n_repeats"),
             *("order", "separate_conditions", "separate_passes", "comments", "is_blind_to_researchers"),
+            *("exclusion", "margin"),
         )
         labels = {
             "public_title": "Title",
@@ -61,6 +79,7 @@ class StudyForm(forms.ModelForm):
             "length_seconds": "Length of each clip, in seconds",
             "min_heard_seconds": "Seconds to hear before a clip can be rated",
             "target_sessions": "Participants wanted",
+            "margin": "Largest difference that does not matter, in points",
             "clips_per_session": "Clips per session",
             "order": "Order of the clips",
             "separate_conditions": "Never one condition twice in a row",
@@ -88,7 +107,11 @@ class StudyForm(forms.ModelForm):
                 "them. Whoever came by a link with ?PROLIFIC_PID=... gets a link back, and takes part once."
             ),
             "length_seconds": "Every clip is cut to it and fades out; one that is shorter cannot take part.",
-            "target_sessions": "You may leave it empty.",
+            "target_sessions": (
+                "Means stay sealed until so many have finished: who looks again and again finds differences that are not "
+                "there. Left empty, until the study closes. You can unseal them at any time; that is written down."
+            ),
+            "margin": "For a test of whether conditions are as good as equal. You may leave it empty.",
             "clips_per_session": (
                 "Leave it empty to play them all. With fewer, each participant hears a part of them, dealt out so that "
                 "all clips are rated equally often, within one."
@@ -148,6 +171,12 @@ class StudyForm(forms.ModelForm):
                 f"Choose from {opening.FEWEST_CLIPS} to {MOST_CLIPS} clips, or leave it empty for all."
             )
         return wanted
+
+    def clean_margin(self):
+        margin = self.cleaned_data["margin"]
+        if margin is not None and not 0 < margin < math.inf:
+            raise forms.ValidationError("Choose more than 0 points, or leave it empty.")
+        return margin
 
     def clean_completion_code(self):
         code = self.cleaned_data["completion_code"].strip().upper()

@@ -1,7 +1,5 @@
 """A researcher's studies: find them, watch them fill, close them, take the tables away."""
 
-from functools import wraps
-
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpResponse, StreamingHttpResponse
@@ -10,10 +8,10 @@ from django.urls import reverse
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_POST
 
-from study import duration, export, opening, tables, tasks
+from study import duration, opening, tables, tasks
 from study.drafting import confirm, reads, reads_and_writes
 from study.forms import ConditionForm
-from study.models import Study, Trial, with_counts
+from study.models import Study, with_counts
 
 ROWS_A_PAGE = 50
 
@@ -121,55 +119,3 @@ def close(request, slug):
         return confirm(request, study, f"Close “{study}”? {question}", "Close the study")
     study.close()
     return redirect("study:study", study.slug)
-
-
-def tells_labels(view):
-    """Hand the view a study; while that study hides from its researchers which clip is which, say so instead."""
-
-    @login_required
-    @reads
-    @wraps(view)
-    def tell(request, slug):
-        study = study_of(request, slug)
-        try:
-            return view(request, study)
-        except tables.StillBlindError:
-            return render(request, "study/blind.html", {"study": study}, status=403)
-
-    return tell
-
-
-@tells_labels
-def results(request, study):
-    found = tables.tables(study)
-    context = {"study": study, "tables": found, "side_by_side": tables.side_by_side(found), **_given(study)}
-    return render(request, "study/results.html", context)
-
-
-def _given(study):
-    trials = Trial.objects.filter(session__study=study)
-    return {
-        "counted": with_counts(Study.objects).get(pk=study.pk),
-        "has_repeats": trials.filter(is_repeat=True).exists(),
-        "has_comments": trials.exclude(comment="").exists(),
-    }
-
-
-@tells_labels
-def table_csv(request, study):
-    return attached(f"earmark-{study.slug}-table.csv", export.table_csv(study))
-
-
-@tells_labels
-def ratings_csv(request, study):
-    return attached(f"earmark-{study.slug}-ratings.csv", export.ratings_csv(study))
-
-
-@tells_labels
-def repeats_csv(request, study):
-    return attached(f"earmark-{study.slug}-repeats.csv", export.repeats_csv(study))
-
-
-@tells_labels
-def comments_csv(request, study):
-    return attached(f"earmark-{study.slug}-comments.csv", export.comments_csv(study))

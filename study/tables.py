@@ -32,6 +32,14 @@ class StillBlindError(Exception):
         super().__init__(f"“{study}” is blind to its researchers: tables and ratings wait until it is closed.")
 
 
+class StillSealedError(Exception):
+    """Means are not to be seen before the study has the sessions that it wants, or somebody says so."""
+
+    def __init__(self, study):
+        wanted = f"until {study.target_sessions} have finished" if study.target_sessions else "until it is closed"
+        super().__init__(f"The results of “{study}” are sealed {wanted}, or until somebody unseals them.")
+
+
 @dataclass(frozen=True)
 class Table:
     """The report's table on one scale: its rows (a clip each, references pooled into one) and its conditions."""
@@ -68,8 +76,11 @@ def letters(place):
 
 
 def tables(study):
-    """Return a Table for each scale of the study, everything in the study's own order. Raises StillBlindError."""
-    _refuse_while_blind(study)
+    """Return a Table for each scale of the study, everything in the study's own order.
+
+    Raises StillBlindError and StillSealedError.
+    """
+    refuse_while_hidden(study)
     order = dict.fromkeys(study.stimuli().values_list("condition__name", "row"))
     values, sums = _values(study), _sums(study)
     return [_table(scale, order, values[scale.pk], sums[scale.pk]) for scale in study.scales.all()]
@@ -80,9 +91,12 @@ def side_by_side(found):
     return [(lines[0].label, lines[0].condition, lines) for lines in zip(*(table.rows for table in found), strict=True)]
 
 
-def _refuse_while_blind(study):
+def refuse_while_hidden(study):
+    """Raise what keeps its researchers from the study's ratings, if anything does."""
     if study.hides_labels:
         raise StillBlindError(study)
+    if study.is_sealed:
+        raise StillSealedError(study)
 
 
 def _ratings(study, is_repeat=False):
@@ -135,15 +149,24 @@ def _sums(study):
 def ratings(study):
     """Return an iterator over the study's ratings, a tuple of COLUMNS each, session by session in the order of listening.
 
-    Hidden repeats are not among them, see `repeats`. Raises StillBlindError at once.
+    Hidden repeats are not among them, see `repeats`. Raises StillBlindError and StillSealedError at once.
     """
-    _refuse_while_blind(study)
+    refuse_while_hidden(study)
+    return all_ratings(study)
+
+
+def all_ratings(study):
+    """Return what `ratings` does of any study: for what a worker makes, and a page then shows or hides."""
     return _lines(study, _ratings(study))
 
 
 def repeats(study):
     """Return an iterator over the ratings of hidden repeats, like `ratings`. Together they are all that was given."""
-    _refuse_while_blind(study)
+    refuse_while_hidden(study)
+    return all_repeats(study)
+
+
+def all_repeats(study):
     return _lines(study, _ratings(study, is_repeat=True))
 
 
@@ -162,13 +185,13 @@ def _lines(study, found):
 def comments(study):
     """Return an iterator over the comments, a tuple of COMMENT_COLUMNS each, in the order of `ratings`.
 
-    `scale` is empty where all scales stood on one screen. Raises StillBlindError at once.
+    `scale` is empty where all scales stood on one screen. Raises StillBlindError and StillSealedError at once.
     """
-    _refuse_while_blind(study)
-    return _comments(study)
+    refuse_while_hidden(study)
+    return all_comments(study)
 
 
-def _comments(study):
+def all_comments(study):
     said = Trial.objects.filter(session__study=study).exclude(comment="").order_by("session_id", "position")
     lines = said.values_list(
         *("session__code", "position", "stimulus__condition__name", "stimulus__label", "stimulus__row"),

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from study import drafting, import_pages, participant, researcher
+from study import charts, drafting, import_pages, participant, researcher, result_pages
 
 app_name = "study"
 urlpatterns = [
@@ -11,6 +11,7 @@ urlpatterns = [
     path("t/<slug:code>/<int:position>/shown/", participant.shown, name="shown"),
     path("t/<slug:code>/<int:position>/heard/", participant.heard, name="heard"),
     path("sound/<slug:address>/", participant.sound, name="sound"),
+    path("charts/vega.js", charts.library, name="charts"),
     path("", researcher.studies, name="home"),
     path("studies/", researcher.studies, name="studies"),
     path("studies/import/", import_pages.bring, name="import"),
@@ -31,11 +32,25 @@ urlpatterns = [
     path("studies/<slug:slug>/take-back/", researcher.take_back, name="take_back"),
     path("studies/<slug:slug>/close/", researcher.close, name="close"),
     path("studies/<slug:slug>/progress/", researcher.progress, name="progress"),
-    path("studies/<slug:slug>/results/", researcher.results, name="results"),
-    path("studies/<slug:slug>/table.csv", researcher.table_csv, name="table_csv"),
-    path("studies/<slug:slug>/ratings.csv", researcher.ratings_csv, name="ratings_csv"),
-    path("studies/<slug:slug>/repeats.csv", researcher.repeats_csv, name="repeats_csv"),
-    path("studies/<slug:slug>/comments.csv", researcher.comments_csv, name="comments_csv"),
+    path("studies/<slug:slug>/results/", result_pages.results, name="results"),
+    path("studies/<slug:slug>/results/compute/", result_pages.analyse, name="analyse"),
+    path("studies/<slug:slug>/results/progress/", result_pages.analysis_progress, name="analysis_progress"),
+    path("studies/<slug:slug>/results/unseal/", result_pages.unseal, name="unseal"),
+    path("studies/<slug:slug>/figures/<slug:scale>/<slug:name>.json", result_pages.figure_spec, name="figure_spec"),
+    *(
+        path(
+            f"studies/<slug:slug>/figures/<slug:scale>/<slug:name>.{form}",
+            result_pages.figure_file,
+            {"form": form},
+            name=f"figure_{form}",
+        )
+        for form in ("svg", "pdf", "png")
+    ),
+    path("studies/<slug:slug>/everything.zip", result_pages.takeaway, name="takeaway"),
+    path("studies/<slug:slug>/table.csv", result_pages.table_csv, name="table_csv"),
+    path("studies/<slug:slug>/ratings.csv", result_pages.ratings_csv, name="ratings_csv"),
+    path("studies/<slug:slug>/repeats.csv", result_pages.repeats_csv, name="repeats_csv"),
+    path("studies/<slug:slug>/comments.csv", result_pages.comments_csv, name="comments_csv"),
     path("studies/<slug:slug>/conditions/", drafting.new_condition, name="new_condition"),
     path("studies/<slug:slug>/conditions/<int:pk>/", drafting.condition, name="condition"),
     path("studies/<slug:slug>/conditions/<int:pk>/clips/", drafting.clips, name="clips"),

@@ -45,7 +45,16 @@ PAGES = {
     "take_back": {"POST"},
     "close": {"GET", "POST"},
     "progress": {"GET"},
+    "charts": {"GET"},
     "results": {"GET"},
+    "analyse": {"POST"},
+    "analysis_progress": {"GET"},
+    "unseal": {"GET", "POST"},
+    "figure_spec": {"GET"},
+    "figure_svg": {"GET"},
+    "figure_pdf": {"GET"},
+    "figure_png": {"GET"},
+    "takeaway": {"GET"},
     "table_csv": {"GET"},
     "ratings_csv": {"GET"},
     "repeats_csv": {"GET"},
@@ -59,7 +68,8 @@ PAGES = {
     "move_stimulus": {"POST"},
     "remove_stimulus": {"GET", "POST"},
 }
-OF_NOBODY = {"home", "studies", "new_study", "estimate_of_new"}
+OF_NOBODY = {"home", "studies", "new_study", "estimate_of_new", "charts"}
+OF_A_FIGURE = {"figure_spec", "figure_svg", "figure_pdf", "figure_png"}
 OF_A_SCALE = {"scale", "move_scale", "remove_scale"}
 OF_A_STIMULUS = {"label", "move_stimulus", "remove_stimulus"}
 OF_A_CONDITION = {"condition", "clips", "move_condition", "remove_condition"}
@@ -76,6 +86,8 @@ def address(name, study):
         return reverse(f"study:{name}", args=[study.slug, study.conditions.first().pk])
     if name in OF_A_SCALE:
         return reverse(f"study:{name}", args=[study.slug, study.scales.first().pk])
+    if name in OF_A_FIGURE:
+        return reverse(f"study:{name}", args=[study.slug, study.scales.first().name, "averages"])
     return reverse(f"study:{name}", args=[study.slug])
 
 

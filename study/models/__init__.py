@@ -1,5 +1,6 @@
 """Studies, who hears what in which order, and what they answered."""
 
+from study.models.analyses import Analysis
 from study.models.counts import TotalCount, ValueCount, with_counts
 from study.models.design import Condition, NotOpenError, Scale, Stimulus, Study
 from study.models.marks import new_code, new_seed, new_slug
@@ -14,6 +15,7 @@ from study.models.taking import (
 
 __all__ = [
     "DROPPED_OUT_AFTER",
+    "Analysis",
     "Condition",
     "NotHeardEnoughError",
     "NotOpenError",

@@ -9,6 +9,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_noop
 
+from accounts.models import Change
 from study import ordering
 from study.models.marks import new_code, new_seed, new_slug
 
@@ -56,6 +57,9 @@ class Study(models.Model):
     length_seconds = models.FloatField(default=30)
     loudness_lufs = models.FloatField(default=-23)
     target_sessions = models.PositiveIntegerField(null=True, blank=True)
+    margin = models.FloatField(null=True, blank=True)  # points: the largest difference that does not matter
+    exclusion = models.JSONField(default=list, blank=True)  # rules (analysis.rules) that leave a session out
+    unsealed_at = models.DateTimeField(null=True, blank=True)
     seed = models.BigIntegerField(default=new_seed)
     created_at = models.DateTimeField(auto_now_add=True)
     opening_at = models.DateTimeField(null=True, blank=True)  # last sign of life of the worker that makes its sounds
@@ -88,6 +92,22 @@ class Study(models.Model):
     def hides_labels(self):
         """Whether its researchers may not know yet which clip is which."""
         return self.is_blind_to_researchers and self.is_open
+
+    @property
+    def is_sealed(self):
+        """Whether means may not be seen yet: looking again and again finds differences that are not there."""
+        if not self.is_open or self.unsealed_at is not None:
+            return False
+        finished = self.sessions.exclude(finished_at=None).count()
+        return self.target_sessions is None or finished < self.target_sessions
+
+    def unseal(self, researcher=None):
+        """Let means be seen from now on, and write down who wanted so, and when."""
+        with transaction.atomic():
+            if Study.objects.filter(pk=self.pk, unsealed_at=None).update(unsealed_at=timezone.now()):
+                finished = self.sessions.exclude(finished_at=None).count()
+                Change.objects.note(researcher, "unsealed the results", self, finished=finished)
+        self.refresh_from_db()
 
     def stimuli(self):
         return Stimulus.objects.filter(condition__study=self).select_related("condition", "clip")

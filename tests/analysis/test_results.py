@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import printing, ratings, results, screening
+from analysis import printing, ratings, results
 from analysis.__main__ import main
 from analysis.plan import Plan
+from analysis.rules import RECOMMENDED
 
 
 @pytest.fixture
@@ -96,7 +97,7 @@ ODD = {
 def test_an_odd_table_has_an_answer_that_is_json(rated):
     frame = ratings.read(pd.DataFrame(rated, columns=["session", "condition", "stimulus", "rating"]))
 
-    found = results.results(frame, Plan(margin=1, exclusion=screening.RECOMMENDED))
+    found = results.results(frame, Plan(margin=1, exclusion=RECOMMENDED))
 
     assert json.loads(json.dumps(found, allow_nan=False))["bootstrap"] == {"seed": 1, "draws": 2000}
     assert len(found["conditions"]) == frame["condition"].nunique()
@@ -140,7 +141,7 @@ def test_what_an_exclusion_rule_leaves_stands_beside_the_whole(rated):
     frame = rated("screening_sim")
     bad = [f"X0{k}" for k in range(1, 7)]
 
-    found = results.results(frame, Plan(exclusion=screening.RECOMMENDED))
+    found = results.results(frame, Plan(exclusion=RECOMMENDED))
 
     kept = results.results(frame[~frame["session"].isin(bad)])
     assert found["screened"]["sessions"] == bad

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from analysis import ratings, screening
+from analysis.rules import RULES
 from analysis.screening import Flag, Limits
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -128,7 +129,7 @@ def test_flags_never_delete_and_the_screened_table_lacks_only_the_flagged(rated)
 def test_every_rule_has_words_and_nothing_flags_nothing(rated):
     frame = rated("screening_sim")
 
-    assert {flag.rule for flag in screening.flags(frame)} <= set(screening.RULES)
+    assert {flag.rule for flag in screening.flags(frame)} <= set(RULES)
     assert screening.flags(frame.head(0)) == []
     assert screening.flags(frame.query("session == 'H01'")) == []
     assert screening.flags(frame.assign(rating=5.0, response_ms=30_000)) == [

@@ -46,6 +46,7 @@ def test_the_link_leads_on_at_once_without_the_name(study, sent):
     assert not any(PID in page for page in pages)
     session = Session.objects.get()
     assert PID not in str(vars(session))
+    study.close()
     assert PID not in "".join(export.ratings_csv(study))
     assert (session.recruiter, len(session.participant)) == ("prolific", 64)
 

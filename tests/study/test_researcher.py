@@ -1,8 +1,5 @@
 """A researcher's pages: each works, asks for a login, hides from strangers, refuses wrong methods; studies are watched and closed."""
 
-import csv
-import io
-
 import pytest
 from django.core.management import call_command
 from django.test import Client
@@ -11,7 +8,6 @@ from django.urls import get_resolver
 from generation.models import Clip
 from study import opening, tasks
 from study.models import Condition, Scale, Session, Stimulus, Study, Trial
-from study.recounting import recount
 from tests.console import (
     OF_MEMBERS,
     OF_NOBODY,
@@ -274,98 +270,6 @@ def test_an_open_study_shows_link_numbers_and_what_was_opened(client, paper_stud
     assert "http://testserver/s/paper/" in page
     assert "Ratings 130" in page
     assert "Opened 1 Mar 2026, 12:00 UTC" in page
-
-
-def test_the_results_are_the_reports_table(client, paper_study):
-    rows = rows_of(client.get(address("results", paper_study)))
-
-    assert rows[0] == ["LPD5 Samples", "LPD5 Samples", "30", "9.3", "0.92", "8.82 to 9.78", ""]
-    assert [(row[0], row[3]) for row in rows[:11]] == [
-        ("LPD5 Samples", "9.3"),
-        ("Baseline RNN 1", "7.1"),
-        ("Baseline RNN 2", "5.9"),
-        ("Baseline RNN 3", "5.5"),
-        ("Baseline RNN 4", "4.7"),
-        ("2D CNN 1", "6.9"),
-        ("2D CNN 2", "8.4"),
-        ("2D CNN 3", "7.9"),
-        ("2D CNN 4", "6.7"),
-        ("2D CNN 5", "7.1"),
-        ("2D CNN 6", "5.5"),
-    ]
-    assert rows[11:] == [
-        ["LPD5 Samples", "30", "9.3", "0.92", "8.82 to 9.78", ""],
-        ["Baseline RNN", "40", "5.8", "1.87", "4.82 to 6.78", ""],
-        ["2D CNN", "60", "7.1", "1.68", "6.44 to 7.72", ""],
-    ]
-
-
-def test_the_results_of_one_participant_have_no_intervals(client, paper_study):
-    Session.objects.exclude(number=0).delete()
-    recount(paper_study)
-
-    rows = rows_of(client.get(address("results", paper_study)))
-
-    assert rows[1][2:] == ["1", "5.0", "—", "—", ""]
-
-
-def test_results_without_ratings_say_what_to_do(client, draft):
-    Study.objects.update(state="open")
-
-    assert "Nobody has rated a clip yet. Send the participants" in text(client.get(address("results", draft)))
-
-
-def test_the_table_is_taken_away_as_csv(client, paper_study):
-    response = client.get(address("table_csv", paper_study))
-
-    lines = list(csv.DictReader(io.StringIO(response.getvalue().decode())))
-    assert response.headers["Content-Type"] == "text/csv; charset=utf-8"
-    assert response.headers["Content-Disposition"] == 'attachment; filename="earmark-paper-table.csv"'
-    assert [(line["level"], line["row"], line["average"]) for line in lines][10:12] == [
-        ("row", "2D CNN 6", "5.5"),
-        ("condition", "LPD5 Samples", "9.3"),
-    ]
-
-
-def test_ratings_are_taken_away_as_csv(client, paper_study):
-    response = client.get(address("ratings_csv", paper_study))
-
-    assert response.streaming
-    assert response.headers["Content-Disposition"] == 'attachment; filename="earmark-paper-ratings.csv"'
-    assert len(response.getvalue().decode().splitlines()) == 131
-
-
-def test_repeats_and_comments_are_offered_where_there_are_any(client, paper_study):
-    assert "Repeats as CSV" not in text(client.get(address("results", paper_study)))
-    Trial.objects.filter(position=13).update(is_repeat=True, comment="Again?")
-
-    page = text(client.get(address("results", paper_study)))
-
-    assert ("Repeats as CSV" in page, "Comments as CSV" in page) == (True, True)
-    assert len(client.get(address("repeats_csv", paper_study)).getvalue().decode().splitlines()) == 11
-    assert "Again?" in client.get(address("comments_csv", paper_study)).getvalue().decode()
-
-
-def test_several_scales_stand_side_by_side_and_each_has_its_tables(client, paper_study):
-    paper_study.scales.create(name="rhythm", question="How is the rhythm?", position=1)
-
-    page = client.get(address("results", paper_study))
-
-    assert "Averages on all 2 scales" in text(page)
-    assert rows_of(page)[:2] == [
-        ["LPD5 Samples", "LPD5 Samples", "9.3", "—"],
-        ["Baseline RNN 1", "Baseline RNN", "7.1", "—"],
-    ]
-    assert len(rows_of(page)) == 11 + 2 * (11 + 3)
-
-
-@pytest.mark.parametrize("n_more", [0, 3])
-def test_results_take_the_same_queries_however_many_scales(client, paper_study, n_more, django_assert_num_queries):
-    for number in range(n_more):
-        paper_study.scales.create(name=f"scale-{number}", position=1 + number)
-
-    with django_assert_num_queries(10):
-        client.get(address("results", paper_study))
 
 
 @pytest.mark.parametrize("payload", ["<script>alert(1)</script>", '"><img src=x onerror=alert(1)>'])

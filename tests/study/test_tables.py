@@ -58,11 +58,11 @@ def test_the_database_and_the_csv_give_the_same_numbers_to_the_last_digit(paper_
 
 
 def test_a_table_takes_the_same_queries_however_many_ratings(paper_study, django_assert_num_queries):
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         tables.tables(paper_study)
     Rating.objects.filter(trial__position__gt=1).delete()
     recount(paper_study)
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         tables.tables(paper_study)
 
 
@@ -92,7 +92,7 @@ def test_tables_take_the_same_queries_however_many_scales(paper_study, n_more, d
     for number in range(n_more):
         Scale.objects.create(study=paper_study, name=f"scale-{number}", position=1 + number)
 
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         assert len(tables.tables(paper_study)) == 1 + n_more
 
 

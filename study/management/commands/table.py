@@ -9,16 +9,21 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser):
         parser.add_argument("slug")
+        parser.add_argument("--unseal", action="store_true", help="let means be seen before the study is complete")
         parser.add_argument("--csv", action="store_true", help="as CSV, with whole numbers")
 
-    def handle(self, *, slug, csv, **options):
+    def handle(self, *, slug, csv, unseal, **options):
         study = Study.objects.filter(slug=slug).first()
         if study is None:
             raise CommandError(f"There is no study {slug}.")
+        if unseal and study.is_sealed:
+            study.unseal()
         try:
             self._write(study, csv)
         except tables.StillBlindError as error:
             raise CommandError(str(error)) from None
+        except tables.StillSealedError as error:
+            raise CommandError(f"{error} Add --unseal to do so, which is written down.") from None
 
     def _write(self, study, csv):
         if csv:
