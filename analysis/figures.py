@@ -165,7 +165,7 @@ def ratings(found):
     base = _chart(marks).encode(x=x, y=y)
     chart = alt.layer(
         base.mark_rect().encode(color=colour, tooltip="words:N"),
-        base.transform_filter("datum.index === at").mark_rect(fill=None, stroke="#e6007e", strokeWidth=3),
+        base.transform_filter("datum.index === at").mark_rect(fill=None, stroke="#e6007e", strokeWidth=3, aria=False),
     )
     n = sum(plan["session_sizes"])
     words = (
@@ -336,7 +336,8 @@ def _chart(marks: Iterable[dict]):
 def _here(base, size):
     """The mark that the keyboard stands on; all others are there too, unseen, so that no axis has to do without data."""
     here = alt.condition("datum.index === at", alt.value(1), alt.value(0))
-    return base.mark_point(style="here", size=size).encode(opacity=here)
+    # It lies over the mark, so it says the same to who points at it.
+    return base.mark_point(style="here", size=size, aria=False).encode(opacity=here, tooltip="words:N")
 
 
 def _figure(name, title, words, header, lines, chart, marks, n_rows):

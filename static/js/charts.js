@@ -47,7 +47,7 @@ async function draw(place) {
   const spec = await response.json();
   const stage = document.createElement("div");
   const narrow = place.clientWidth < 480;
-  const legend = narrow ? { legend: { ...theme().legend, orient: "top", columns: 4 } } : {};
+  const legend = narrow ? { legend: { ...theme().legend, orient: "top", columns: 4 }, axis: { ...theme().axis, labelLimit: 110 } } : {};
   place.append(stage);
   const { view } = await embed(stage, { ...spec, width: "container", autosize: { type: "fit-x", contains: "padding" }, config: { ...theme(), ...legend } }, OPTIONS);
   place.replaceChildren(stage);

@@ -117,6 +117,10 @@ def test_a_researcher_gets_from_a_checkpoint_to_a_csv(
         take_part(study, participant)
     page.locator(".numbers", has_text=re.compile(r"Finished\s*2\s*Ratings\s*6")).wait_for()  # seen arriving
     page.get_by_role("link", name="Results").click()
+    page.get_by_role("heading", name="Means are sealed").wait_for()
+    page.get_by_role("link", name="Unseal the results").click()
+    page.get_by_role("button", name="Unseal the results").click()
+    page.get_by_role("heading", name="Conditions").first.wait_for()
 
     assert table(page) == [
         ["Tiny RNN 1", "Tiny RNN", "2", "3.5"],
