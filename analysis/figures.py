@@ -254,13 +254,14 @@ def agreement(found):
     x = alt.X("sessions:Q", title="Sessions", axis=alt.Axis(format="d", grid=False))
     y = alt.Y("icc:Q", title="Reliability of their mean (ICC)", scale=alt.Scale(domain=[0, 1]))
     base = _chart(marks).encode(x=x, y=y)
-    now = alt.Chart(alt.Data(values=[{"sessions": n}])).mark_rule(style="level").encode(x="sessions:Q")
-    chart = alt.layer(
-        now if n <= marks[-1]["sessions"] else alt.layer(),
+    layers = [
         base.mark_line(strokeWidth=2),
         base.mark_point(filled=True, size=30, opacity=0).encode(tooltip="words:N"),
         _here(base, 200),
-    )
+    ]
+    if n <= marks[-1]["sessions"]:
+        layers.insert(0, alt.Chart(alt.Data(values=[{"sessions": n}])).mark_rule(style="level").encode(x="sessions:Q"))
+    chart = alt.layer(*layers)
     at = {mark["sessions"]: mark["icc"] for mark in marks}
     words = f"One session: {half_up(at[1], 2)}. " + (f"This study's {n}: {half_up(at[n], 2)}. " if n in at else "")
     words += f"With {marks[-1]['sessions']} sessions: {half_up(marks[-1]['icc'], 2)}."

@@ -22,9 +22,10 @@ def fill(study, n_ratings):
     now = "CURRENT_TIMESTAMP"
     with connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO study_session (study_id, code, admission, seed, number, is_replaced, n_trials, started_at, finished_at) "
+            "INSERT INTO study_session (study_id, code, admission, recruiter, participant, seed, number, is_replaced,"
+            " n_trials, started_at, finished_at) "
             + numbers.format(first=1, last=n_sessions)
-            + f" SELECT {study.pk}, 'bench-' || i, 'bench-' || i, i, i, false, {N_CLIPS}, {now}, {now} FROM numbers"
+            + f" SELECT {study.pk}, 'bench-' || i, 'bench-' || i, '', '', i, i, false, {N_CLIPS}, {now}, {now} FROM numbers"
         )
         for position, stimulus in enumerate(stimuli, start=1):
             cursor.execute(

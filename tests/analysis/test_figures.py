@@ -5,9 +5,10 @@ import re
 from itertools import combinations
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from analysis import drawing, figures, results
+from analysis import drawing, figures, ratings, results
 from analysis.drawing import CATEGORIES, FORMATS
 
 ALL = ["averages", "conditions", "differences", "answers", "ratings", "order", "staying", "agreement", "sessions"]
@@ -104,6 +105,23 @@ def test_each_is_drawn_without_a_complaint(drawn, name):
 
     assert svg.count("<path") + svg.count("<line") >= len(drawn[name].lines)
     assert "NaN" not in svg
+
+
+def test_of_many_sessions_and_clips_everything_is_drawn_too():
+    """Beyond what is shown one by one: 120 sessions, 70 clips, of which each hears ten."""
+    lines = [
+        (f"s{s:03}", f"c{k % 3}", f"x{k:02}", 1 + (s * 7 + k * 3 + p) % 10, p)
+        for s in range(120)
+        for p, k in enumerate(((s + 7 * j) % 70 for j in range(10)), start=1)
+    ]
+    frame = ratings.read(pd.DataFrame(lines, columns=["session", "condition", "stimulus", "rating", "position"]))
+
+    drawn = figures.figures(results.results(frame))
+
+    assert [figure.name for figure in drawn] == ALL
+    for figure in drawn:
+        assert drawing.rendered(figure.spec, "svg").startswith(b"<svg")
+    assert len(next(figure for figure in drawn if figure.name == "ratings").lines) == 60
 
 
 def test_another_form_is_refused(drawn):
