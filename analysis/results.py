@@ -12,6 +12,7 @@ from analysis import (
     describe,
     ordinal,
     overview,
+    planning,
     preference,
     ranks,
     ratings,
@@ -81,6 +82,7 @@ def _of_one_scale(frame, plan, repeats, scale):
         **_tables(frame, compared, plan),
         "variances": {"stimulus": fit.stimulus, "session": fit.session, "residual": fit.residual} if fit else None,
         "reml": fit.criterion if fit else None,
+        "spread": _spread(frame),
         "bootstrap": {"seed": plan.seed, "draws": N_DRAWS},
         "ordinal": _ordinal(ordinal.compare_ordinal(frame)),
         "agreement": _agreement(reliability.agreement(frame), frame),
@@ -193,6 +195,12 @@ def _interval(estimate, name, p=False):
 
 def _between(limits):
     return {"low": limits[0], "high": limits[1]} if limits else None
+
+
+def _spread(frame):
+    """Return the variances by which the next study can be planned, or None."""
+    found = planning.pilot(frame)
+    return vars(found) if found else None
 
 
 def _ordinal(found):

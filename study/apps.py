@@ -7,6 +7,7 @@ class StudyConfig(AppConfig):
     def ready(self):
         from generation import work
         from generation.models import Job
-        from study import analyses
+        from study import analyses, planning
 
         work.DEEDS[Job.Kind.ANALYSIS] = analyses.work
+        work.DEEDS[Job.Kind.COVERAGE] = planning.simulate

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from study import charts, drafting, import_pages, participant, researcher, result_pages
+from study import charts, drafting, import_pages, participant, plan_pages, researcher, result_pages
 
 app_name = "study"
 urlpatterns = [
@@ -16,6 +16,9 @@ urlpatterns = [
     path("studies/", researcher.studies, name="studies"),
     path("studies/import/", import_pages.bring, name="import"),
     path("studies/import/<uuid:pk>/", import_pages.columns, name="import_columns"),
+    path("studies/plan/", plan_pages.plan, name="plan"),
+    path("studies/plan/simulate/", plan_pages.simulate, name="simulate"),
+    path("studies/plan/<uuid:pk>/", plan_pages.coverage, name="coverage"),
     path("studies/new/", drafting.new_study, name="new_study"),
     path("studies/new/estimate/", drafting.estimate_of_new, name="estimate_of_new"),
     path("studies/<slug:slug>/", researcher.study, name="study"),

@@ -46,6 +46,8 @@ PAGES = {
     "close": {"GET", "POST"},
     "progress": {"GET"},
     "charts": {"GET"},
+    "plan": {"GET"},
+    "simulate": {"POST"},
     "results": {"GET"},
     "analyse": {"POST"},
     "analysis_progress": {"GET"},
@@ -68,7 +70,7 @@ PAGES = {
     "move_stimulus": {"POST"},
     "remove_stimulus": {"GET", "POST"},
 }
-OF_NOBODY = {"home", "studies", "new_study", "estimate_of_new", "charts"}
+OF_NOBODY = {"home", "studies", "new_study", "estimate_of_new", "charts", "plan", "simulate"}
 OF_A_FIGURE = {"figure_spec", "figure_svg", "figure_pdf", "figure_png"}
 OF_A_SCALE = {"scale", "move_scale", "remove_scale"}
 OF_A_STIMULUS = {"label", "move_stimulus", "remove_stimulus"}

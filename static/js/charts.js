@@ -41,10 +41,15 @@ function theme() {
   };
 }
 
+async function specOf(place) {
+  if (place.dataset.inline) return JSON.parse(document.getElementById(place.dataset.inline).textContent);
+  const response = await fetch(place.dataset.spec);
+  if (!response.ok) throw new Error("the figure did not arrive");
+  return response.json();
+}
+
 async function draw(place) {
-  const [embed, response] = await Promise.all([loadLibrary(place.dataset.library), fetch(place.dataset.spec)]);
-  if (!response.ok) return;
-  const spec = await response.json();
+  const [embed, spec] = await Promise.all([loadLibrary(place.dataset.library), specOf(place)]);
   const stage = document.createElement("div");
   const narrow = place.clientWidth < 480;
   const legend = narrow ? { legend: { ...theme().legend, orient: "top", columns: 4 }, axis: { ...theme().axis, labelLimit: 110 } } : {};
@@ -79,7 +84,7 @@ function walk(place, view, points) {
   place.onblur = () => go(-1);
 }
 
-const places = [...document.querySelectorAll(".drawing[data-spec]")];
+const places = [...document.querySelectorAll(".drawing[data-library]")];
 const seen = new IntersectionObserver((entries) => {
   for (const entry of entries) {
     if (!entry.isIntersecting) continue;

@@ -81,7 +81,19 @@ def test_json_has_the_whole_numbers(capsys):
 
     found = json.loads(capsys.readouterr().out)
     assert list(found) == [
-        *("scale", "rows", "conditions", "pairs", "variances", "reml", "bootstrap", "ordinal", "agreement", "friedman"),
+        *(
+            "scale",
+            "rows",
+            "conditions",
+            "pairs",
+            "variances",
+            "reml",
+            "spread",
+            "bootstrap",
+            "ordinal",
+            "agreement",
+            "friedman",
+        ),
         *("wilcoxon", "preferences", "order", "flags", "screened", "sensitivity", "heat_map", "sessions"),
         *("n_sessions", "references", "scale_ends", "about"),
     ]

@@ -44,6 +44,13 @@ def test_without_a_difference_power_is_the_error_rate():
     assert power(Design(10, (6, 6)), REPORT, 0, alpha=0.01) == pytest.approx(0.01)
 
 
+def test_a_design_that_cannot_miss_has_the_power_of_one():
+    huge = Design(1000, (200, 200))
+
+    assert [power(huge, REPORT, difference) for difference in (5, -5, 50)] == pytest.approx([1, 1, 1])
+    assert power(Design(10, (6, 6)), REPORT, -1) == power(Design(10, (6, 6)), REPORT, 1)
+
+
 def test_power_rises_with_everything_that_helps():
     sessions = [p for s, c, p in power_table(CAUTIOUS, 1) if c == 6]
     clips = [p for s, c, p in power_table(CAUTIOUS, 1) if s == 10]

@@ -24,7 +24,11 @@ from tests.studies import silent_for
 
 pytestmark = pytest.mark.django_db
 
-OF_IMPORTS = {"import", "import_columns"}  # a study is yet to come of them; test_importing.py is about these
+OF_IMPORTS = {
+    "import",
+    "import_columns",
+    "coverage",
+}  # a study is yet to come of them; test_importing.py is about these
 EVERY_REQUEST = [(name, method) for name, methods in PAGES.items() for method in sorted(methods)]
 
 
