@@ -424,6 +424,22 @@ def test_the_package_describes_its_tables(unpacked):
         assert all(line["meaning"] for line in book)
 
 
+def validated(folder):
+    """Return what Frictionless says of the package: {table: its errors}."""
+    command = [sys.executable, "-m", "frictionless", "validate", "datapackage.json", "--json"]
+    found = json.loads(subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False).stdout)
+    return {task["name"]: [error["message"] for error in task["errors"]] for task in found["tasks"]}
+
+
+def test_the_package_is_valid_and_a_damaged_one_is_not(unpacked):
+    assert validated(unpacked) == {table.name: [] for table in takeaway.TABLES}
+
+    ratings = unpacked / "ratings.csv"
+    ratings.write_text(ratings.read_text().replace(",10,", ",ten,", 1))
+
+    assert any("ten" in error for error in validated(unpacked)["ratings"])
+
+
 def test_clips_sessions_and_events_are_there_with_what_made_them(unpacked, analysed):
     def lines(name):
         return list(csv.DictReader((unpacked / f"{name}.csv").read_text().splitlines()))
