@@ -1,6 +1,7 @@
 """Everything that is known of a table of ratings, as files in a folder."""
 
 import json
+from collections import Counter
 from dataclasses import asdict
 
 from analysis import drawing, printing, r_script, reports
@@ -8,11 +9,14 @@ from analysis.figures import figures
 from analysis.methods import methods
 from analysis.results import by_scale
 
+# Flags that a page lists; it says how many there are in all.
+MOST_FLAGS = 100
+
 
 def write(folder, frame, found, design=()):
     """Write results.json, tables as text, CSV, LaTeX and Markdown, methods, a script for R with its table, and figures.
 
-    figures.json holds all that a page needs of the figures: {scale: [Figure as an object]}.
+    page.json is what a page needs of it all, and no more, however many sessions there were.
 
     frame: the ratings, as `ratings.read` returns them; found: what `results.results` returned of them
     design: sentences for the methods section
@@ -34,9 +38,22 @@ def write(folder, frame, found, design=()):
     drawn = {scale: figures(part) for scale, part in by_scale(found).items()}
     for number, of_scale in enumerate(drawn.values(), start=1):
         drawing.write(of_scale, folder / "figures" / f"scale-{number}" if len(drawn) > 1 else folder / "figures")
-    (folder / "figures.json").write_text(
-        json.dumps({scale: [asdict(one) for one in of_scale] for scale, of_scale in drawn.items()}), encoding="utf-8"
-    )
+    (folder / "page.json").write_text(json.dumps(_page(found, drawn)), encoding="utf-8")
+
+
+def _page(found, drawn):
+    """Return {results, figures: {scale: [Figure as an object]}}, without what only the figures are made of."""
+    figures = {scale: [asdict(one) for one in of_scale] for scale, of_scale in drawn.items()}
+    if "scales" in found:
+        return {"results": found | {"scales": {k: _shown(v) for k, v in found["scales"].items()}}, "figures": figures}
+    return {"results": _shown(found), "figures": figures}
+
+
+def _shown(part):
+    """Return the results of a scale with the first of its flags, and how many sessions each rule flags."""
+    kept = {name: value for name, value in part.items() if name not in ("heat_map", "sessions", "preferences")}
+    flags = part.get("flags", [])
+    return kept | {"flags": flags[:MOST_FLAGS], "flagged": Counter(flag["rule"] for flag in flags)}
 
 
 def as_json(found):

@@ -22,7 +22,7 @@ from study.models import Analysis, TotalCount, ValueCount
 
 N_STEPS = len(takeaway.TABLES) + 7  # files, then the results, then the package
 LONGEST_SECONDS = 3 * 3600  # of a million ratings it takes some minutes
-LARGEST_JSON = 64 * 2**20
+LARGEST_PAGE = 16 * 2**20
 
 
 def fingerprint(study):
@@ -85,9 +85,10 @@ def work(job, folder):
     )
     for _ in watched(job, asked, "computing"):
         yield job
-    analysis.results, analysis.figures = (_read(package / name) for name in ("results.json", "figures.json"))
+    page = _read(package / "page.json")
+    analysis.results, analysis.figures = page["results"], page["figures"]
     analysis.methods = (package / "methods.txt").read_text(encoding="utf-8")
-    (package / "figures.json").unlink()
+    (package / "page.json").unlink()
     job.keep(n_done=N_STEPS - 1, stage="packing")
     yield job
     packed = folder / "package.zip"
@@ -98,8 +99,8 @@ def work(job, folder):
 
 
 def _read(path):
-    if path.stat().st_size > LARGEST_JSON:
-        raise Refused("The results are too large to be kept.")
+    if path.stat().st_size > LARGEST_PAGE:
+        raise Refused("The results are too large to be shown on a page.")
     return json.loads(path.read_bytes())
 
 
