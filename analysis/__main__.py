@@ -6,7 +6,7 @@ import math
 import sys
 from pathlib import Path
 
-from analysis import plan, printing, ratings, results
+from analysis import clips, plan, printing, ratings, results
 from analysis.rules import RULES
 
 
@@ -48,6 +48,8 @@ def parser():
         metavar="RULE",
         help=f"show the results without those who break it, too; may be given again: {', '.join(RULES)}",
     )
+    parser.add_argument("--clips", metavar="FILE.csv", help="measures of the clips, in columns measure_NAME")
+    parser.add_argument("--similarity", metavar="FILE.csv", help="how alike each two clips are, 0 to 1")
     parser.add_argument("--repeats", metavar="FILE.csv", help="ratings of clips that were played again, unannounced")
     parser.add_argument("--columns", type=columns, default={}, metavar="OURS=THEIRS,...", help="columns of other names")
     parser.add_argument(
@@ -64,10 +66,11 @@ def main(arguments=None):
     try:
         settled = _settled(options)
         frame = ratings.read(options.ratings, options.columns)
-        repeats = _repeats(options)
+        repeats = _found(options, options.repeats, plan.REPEATS, lambda path: ratings.read(path, options.columns))
+        known = _known(options)
     except ratings.RatingsError as error:
         return _refused(error, options)
-    found = results.results(frame, settled, repeats)
+    found = results.results(frame, settled, repeats, known)
     # Here, not above: charts take a second to import.
     from analysis import folder
 
@@ -100,13 +103,20 @@ def _settled(options):
     )
 
 
-def _repeats(options):
-    """Return the ratings of hidden repeats: of the file that is named, or the one that an export has beside the others."""
-    path = options.repeats
-    if path is None and Path(options.ratings).with_name(plan.BESIDE).is_file():
-        beside = Path(options.ratings).with_name(plan.REPEATS)
-        path = beside if beside.is_file() else None
-    return ratings.read(path, options.columns) if path else None
+def _known(options):
+    """Return what is known of the clips beside their ratings."""
+    return results.Known(
+        measures=_found(options, options.clips, clips.CLIPS, clips.measures) or {},
+        similarities=_found(options, options.similarity, clips.SIMILARITY, clips.similarities) or {},
+    )
+
+
+def _found(options, named, beside, read):
+    """Return what is read of the file that is named, or that an export has beside the ratings; None without one."""
+    folder = Path(options.ratings)
+    if named is None and folder.with_name(plan.BESIDE).is_file() and folder.with_name(beside).is_file():
+        named = folder.with_name(beside)
+    return read(named) if named else None
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ def figures(found):
     """
     if not found.get("rows"):
         return []
-    drawn = [averages, conditions, differences, answers, ratings, order, staying, agreement, sessions]
+    drawn = [averages, conditions, differences, answers, ratings, order, staying, agreement, sessions, measures]
     return [figure for draw in drawn if (figure := draw(found)) is not None]
 
 
@@ -310,6 +310,38 @@ def sessions(found):
     lines = [(mark["session"], half_up(mark["mean"], 2), half_up(mark["sd"], 2), mark["flagged"]) for mark in marks]
     header = ("Session", "Mean", "SD", "Flagged")
     return _figure("sessions", "How strict, how decided", words, header, lines, chart, marks, 10)
+
+
+def measures(found):
+    """How each measure of a clip goes with its mean rating."""
+    known = (found.get("objective") or {}).get("correlations", ())
+    marks = [
+        {
+            "measure": one["measure"],
+            "rho": one["rho"],
+            "low": one["low"],
+            "high": one["high"],
+            "words": f"{one['measure']}: {half_up(one['rho'], 2)}, 95 % interval {_between(one['low'], one['high'])}, "
+            f"{one['n']} clips",
+        }
+        for one in sorted(known, key=lambda one: -one["rho"])
+    ]
+    if not marks:
+        return None
+    y = alt.Y("measure:N", sort=[mark["measure"] for mark in marks], title=None, axis=alt.Axis(grid=False))
+    across = {"title": "Rank correlation with the mean rating", "scale": alt.Scale(domain=[-1, 1])}
+    base = _chart(marks)
+    none = alt.Chart(alt.Data(values=[{"at": 0}])).mark_rule(style="level").encode(x="at:Q")
+    chart = alt.layer(
+        none,
+        base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q", **across), x2="high:Q", y=y),
+        base.mark_point(filled=True, size=80).encode(x=alt.X("rho:Q", **across), y=y, tooltip="words:N"),
+        _here(base, 240).encode(x=alt.X("rho:Q", **across), y=y),
+    )
+    words = f"The clip is the unit. From {marks[0]['words']} to {marks[-1]['words']}."
+    lines = [(mark["measure"], half_up(mark["rho"], 2), _between(mark["low"], mark["high"])) for mark in marks]
+    header = ("Measure", "Rank correlation", "95 % interval")
+    return _figure("measures", "Measures of a clip beside its ratings", words, header, lines, chart, marks, len(marks))
 
 
 def _with_intervals(marks, y, x, **across):

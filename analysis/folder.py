@@ -53,6 +53,8 @@ def _shown(part):
     """Return the results of a scale with the first of its flags, and how many sessions each rule flags."""
     kept = {name: value for name, value in part.items() if name not in ("heat_map", "sessions", "preferences")}
     flags = part.get("flags", [])
+    if kept.get("objective"):
+        kept["objective"] = {name: value for name, value in kept["objective"].items() if name != "clips"}
     return kept | {"flags": flags[:MOST_FLAGS], "flagged": Counter(flag["rule"] for flag in flags)}
 
 

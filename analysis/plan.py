@@ -26,6 +26,7 @@ class Plan:
     seed: of the bootstrap
     rows: [condition, row] in the order in which tables have them; empty for `describe.reading_order`
     scale_ends: {scale: [lowest, highest answer]}; "" is the only scale of a table that names none
+    near_duplicate: similarity from which on two clips count as one
     design: sentences on what participants heard and were asked, for the methods section
     """
 
@@ -36,6 +37,7 @@ class Plan:
     seed: int = 1
     rows: tuple[tuple[str, str], ...] = ()
     scale_ends: dict[str, tuple[float, float]] = field(default_factory=dict)
+    near_duplicate: float = 0.5
     design: tuple[str, ...] = ()
 
     def changed(self, **others):
@@ -112,6 +114,12 @@ def _whole(value):
     return value
 
 
+def _share(value):
+    if isinstance(value, bool) or not 0 < float(value) <= 1:
+        raise ValueError
+    return float(value)
+
+
 def _ends(value):
     low, high = map(float, value)
     if not low < high:
@@ -127,5 +135,6 @@ CHECKS = {
     "seed": _whole,
     "rows": lambda value: tuple((_text(condition), _text(row)) for condition, row in value),
     "scale_ends": lambda value: {_text(scale): _ends(ends) for scale, ends in value.items()},
+    "near_duplicate": _share,
     "design": _texts,
 }

@@ -24,6 +24,8 @@ def _of_one_scale(name, part):
     blocks += [f"{pair['a']} and {pair['b']}\n{wrapped(pair['sentence'])}" for pair in part["pairs"]]
     blocks += [_strip(strip) for strip in part["sensitivity"]]
     blocks += [_agreement(part["agreement"]), _flags(part["flags"])]
+    if part.get("objective"):
+        blocks.append(_objective(part["objective"]))
     if part["screened"]:
         blocks.append(_screened(part["screened"]))
     return (f"{name}\n\n" if name else "") + "\n".join(blocks)
@@ -83,9 +85,9 @@ def _strip(strip):
 
 
 def _strip_cells(line):
-    size, p = decimals(line["size"], 2), NONE if line["p"] is None else p_in_words(line["p"]).removeprefix("p = ")
+    size, p = decimals(line["size"], 2), p_cell(line["p"])
     whom = "new clips" if line["new_clips"] else "these clips"
-    return line["way"], size, _between(line["low"], line["high"]), p.removeprefix("p "), line["unit"], whom
+    return line["way"], size, _between(line["low"], line["high"]), p, line["unit"], whom
 
 
 def _agreement(found):
@@ -103,6 +105,44 @@ def _flags(flags):
         return "No session is flagged.\n"
     lines = [(flag["session"], decimals(flag["value"], 2), RULES[flag["rule"]]) for flag in flags]
     return aligned([("Flagged session", "Value", "Rule"), *lines], last_left=True)
+
+
+def _objective(found):
+    heading = ("Measure of a clip", "Clips", "Rank correlation", "95 % interval", "p (Holm)")
+    lines = [
+        (
+            one["measure"],
+            str(one["n"]),
+            decimals(one["rho"], 2),
+            _between(one["low"], one["high"]),
+            p_cell(one["p_holm"]),
+        )
+        for one in found["correlations"]
+    ]
+    likeness = found["likeness"]
+    if likeness is None:
+        return aligned([heading, *lines])
+    pairs = [
+        (
+            f"{pair['a']['stimulus']} and {pair['b']['stimulus']}",
+            decimals(pair["similarity"], 2),
+            decimals(pair["distance"], 2),
+        )
+        for pair in likeness["pairs"]
+    ]
+    words = (
+        "Are like clips rated alike? Over all pairs of clips, similarity and closeness of ratings have a rank correlation "
+        f"of {decimals(likeness['rho'], 2)} (p {p_cell(likeness['p'])}, by permuting the clips)."
+    )
+    blocks = [aligned([heading, *lines]), wrapped(words)]
+    return "\n".join(
+        blocks + ([aligned([("Near-duplicates", "Similarity", "Ratings apart"), *pairs])] if pairs else [])
+    )
+
+
+def p_cell(p):
+    """Return a p as a table has it: "0.052", "< 0.001", a dash where there is none."""
+    return NONE if p is None else p_in_words(p).removeprefix("p = ").removeprefix("p ")
 
 
 def _screened(screened):

@@ -3,6 +3,7 @@
 import hashlib
 import math
 import platform
+from dataclasses import dataclass, field
 from importlib.metadata import version
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from analysis import (
     compare,
     describe,
+    objective,
     ordinal,
     overview,
     planning,
@@ -26,19 +28,33 @@ from analysis.rules import RECOMMENDED
 from analysis.words import pair_in_words
 
 N_DRAWS = 2000
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of clips, each a (condition, stimulus), as `clips.measures` and `clips.similarities` read it."""
+
+    measures: dict = field(default_factory=dict)
+    similarities: dict = field(default_factory=dict)
+
+
 LIBRARIES = ("numpy", "scipy", "pandas")
 
 
-def results(frame, plan=None, repeats=None):
+def results(frame, plan=None, repeats=None, known=None):
     """Return the results of a table of ratings as plain values that JSON can hold; nothing in it is rounded.
 
     frame: as `ratings.read` returns it; plan: Plan; repeats: the ratings of hidden repeats, which count in nothing else
+    known: Known, what is known of the clips beside their ratings
     returns: the object that DESIGN calls stable, or {"scales": {scale: that}} where there are several scales, and
         "about": versions, seed and checksum. None stands where a table has no answer.
     """
     plan, again = plan or Plan(), {} if repeats is None else ratings.by_scale(repeats)
     frame = frame.sort_values(["session", "condition", "stimulus"], kind="stable")  # no digit hangs on the file's order
-    parts = {name: _of_one_scale(part, plan, again.get(name), name) for name, part in ratings.by_scale(frame).items()}
+    parts = {
+        name: _of_one_scale(part, plan, again.get(name), name) | {"objective": _objective(part, plan, known)}
+        for name, part in ratings.by_scale(frame).items()
+    }
     about = {"about": _about(frame, plan)}
     return {"scales": parts} | about if len(parts) > 1 else next(iter(parts.values()), {}) | about
 
@@ -292,6 +308,37 @@ def _sensitivity(frame, flags, plan):
         }
         for (a, b), lines in sensitivity.strips(frame, flagged).items()
     ]
+
+
+def _objective(frame, plan, known):
+    """Return how measures go with mean ratings, and whether like clips are rated alike; None where nothing is known."""
+    if known is None or not (known.measures or known.similarities):
+        return None
+    means = frame.groupby(["condition", "stimulus"])["rating"].mean().to_dict()
+    found = objective.likeness(means, known.similarities, plan.near_duplicate, plan.seed)
+    pairs = [_pair_of_clips(*pair) for pair in found.pairs]
+    return {
+        "correlations": [vars(one) for one in objective.correlations(means, known.measures)],
+        "likeness": vars(found) | {"pairs": pairs} if known.similarities else None,
+        "clips": [
+            {
+                "condition": c,
+                "stimulus": s,
+                "mean": mean,
+                "measures": {k: v.get((c, s)) for k, v in known.measures.items()},
+            }
+            for (c, s), mean in means.items()
+        ],
+    }
+
+
+def _pair_of_clips(a, b, similarity, distance):
+    return {
+        "a": {"condition": a[0], "stimulus": a[1]},
+        "b": {"condition": b[0], "stimulus": b[1]},
+        "similarity": similarity,
+        "distance": distance,
+    }
 
 
 def _heat_map(found):

@@ -37,6 +37,7 @@ def percent(share):
 
 @register.filter
 def p_value(p):
+    """As analysis.printing.p_cell has it, which brings pandas along."""
     return "—" if p is None else p_in_words(p).removeprefix("p = ").removeprefix("p ")
 
 

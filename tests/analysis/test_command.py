@@ -95,7 +95,7 @@ def test_json_has_the_whole_numbers(capsys):
             "friedman",
         ),
         *("wilcoxon", "preferences", "order", "flags", "screened", "sensitivity", "heat_map", "sessions"),
-        *("n_sessions", "references", "scale_ends", "about"),
+        *("n_sessions", "references", "scale_ends", "objective", "about"),
     ]
     assert len(found["rows"]) == 11
     assert found["rows"][0] == {

@@ -128,7 +128,7 @@ def test_a_study_that_lies_beside_its_ratings_is_found(tmp_path, rated, capsys):
 
 
 def test_a_plan_comes_back_as_it_was_written(tmp_path):
-    plan = Plan(0.5, ("no_spread",), ("real",), "bad", 3, (("a", "b"),), {"x": (1.0, 7.0)}, ("One.",))
+    plan = Plan(0.5, ("no_spread",), ("real",), "bad", 3, (("a", "b"),), {"x": (1.0, 7.0)}, 0.4, ("One.",))
     (tmp_path / "study.json").write_text(plan.as_json())
 
     assert beside(tmp_path / "ratings.csv") == plan
