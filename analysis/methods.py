@@ -92,5 +92,6 @@ def _checks(part, about):
 
 
 def _versions(about):
-    libraries = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
-    return f"Computed with Earmark on {libraries}. SHA-256 of the ratings: {about['checksum']}."
+    earmark, *others = about["versions"].items()
+    libraries = ", ".join(f"{name} {version}" for name, version in others)
+    return f"Computed with Earmark {earmark[1]} on {libraries}. SHA-256 of the ratings: {about['checksum']}."

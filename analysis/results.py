@@ -27,6 +27,7 @@ from analysis.plan import Plan
 from analysis.rules import RECOMMENDED
 from analysis.words import pair_in_words
 
+VERSION = "0.1.0"  # of Earmark, as pyproject.toml has it
 N_DRAWS = 2000
 
 
@@ -65,7 +66,7 @@ def by_scale(found):
 
 
 def _about(frame, plan):
-    versions = {"python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
+    versions = {"earmark": VERSION, "python": platform.python_version()} | {name: version(name) for name in LIBRARIES}
     return {
         "ratings": len(frame),
         "checksum": checksum(frame),

@@ -3,9 +3,13 @@
 import ast
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+
+from analysis import results
+from training import checkpoint
 
 ROOT = Path(__file__).parents[1]
 ROOMS = ("settings", "study", "generation", "training", "music", "analysis", "accounts")
@@ -78,3 +82,9 @@ def test_the_web_process_loads_nothing_heavy():
     )
 
     assert loaded.stdout.strip() == "[]"
+
+
+def test_there_is_one_version():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+
+    assert {results.VERSION, checkpoint.VERSION} == {project}

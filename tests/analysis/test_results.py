@@ -199,7 +199,7 @@ def test_what_was_done_with_what_is_written_down(found, rated):
         "margin": 1,
         "exclusion": [],
     }
-    assert set(about["versions"]) == {"python", "numpy", "scipy", "pandas"}
+    assert set(about["versions"]) == {"earmark", "python", "numpy", "scipy", "pandas"}
     frame = rated("paper_table")
     other = frame.assign(rating=frame["rating"].where(frame.index != 5, 1))
     assert about["checksum"] == results.checksum(frame.sample(frac=1, random_state=1)) != results.checksum(other)
