@@ -47,12 +47,13 @@ def register(owner, name, folder):
 
 
 def is_up_to_date(corpus):
-    """Whether the corpus is there and its source has as many files of music as when it was made."""
+    """Whether the corpus is there and the files of its source are those that it was made of."""
+    source = Path(corpus.card["source"])
     try:
-        n_files = len(packed.music_files(Path(corpus.card["source"])))
-    except CorpusError:
+        state = packed.state_of(source, packed.music_files(source))
+    except (CorpusError, OSError):
         return False
-    return corpus.path.is_dir() and n_files == corpus.card["counts"]["files"]
+    return corpus.path.is_dir() and state == corpus.card.get("source_files")
 
 
 def held_out_with_opening(corpus, seconds):

@@ -15,7 +15,9 @@ def of_checkpoint(checkpoint):
         ("Family", checkpoint.family_title),
         *of_card(checkpoint.card)[1:],
         *_given(
-            ("Uploaded as", _table(checkpoint.card, "uploaded").get("name")), ("File's SHA-256", checkpoint.sha256)
+            ("Uploaded as", _table(checkpoint.card, "uploaded").get("name")),
+            ("Uploaded file's SHA-256", _table(checkpoint.card, "uploaded").get("sha256")),
+            ("SHA-256 of what is kept", checkpoint.sha256),
         ),
     ]
 

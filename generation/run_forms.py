@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 
 from generation.expected import expected_time
 from generation.forms import seed_field
-from generation.models import Corpus
+from generation.models import Corpus, Job
 from training.families import FAMILIES, ConfigurationError, Number, Switch, Whole
 
 MOST_MINUTES = 24 * 60
@@ -137,10 +137,10 @@ class ResumeForm(BoundedForm):
     def __init__(self, *args, run, **kwargs):
         super().__init__(*args, **kwargs)
         self.run = run
-        # What it was started for and did not get; a run that got all of it is offered as much again.
+        # What it was started for and did not get; a run that ended by itself is offered as much again.
         if run.minutes is not None:
-            left = round(run.minutes - run.seconds_trained / 60, 1)
-            self.initial["minutes"] = left if left >= SHORTEST_MINUTES else run.minutes
+            left = 0 if run.job and run.job.state == Job.State.DONE else run.minutes - run.seconds_trained / 60
+            self.initial["minutes"] = round(left, 1) if left >= SHORTEST_MINUTES else run.minutes
         if run.epochs is not None:
             self.initial["epochs"] = max(run.epochs - len(run.history), 0) or run.epochs
 

@@ -66,12 +66,12 @@ def _keep_secret(path, text):
     fresh.replace(path)
 
 
-def corpus(owner, source, report):
+def corpus(owner, source, report, say=lambda sentence: None):
     """Return the corpus of this folder of music, or of Freedoom's pieces if `source` is None.
 
-    report: called with (files done, files in all, seconds left) as the files are read
+    say: called with a sentence where something takes a while; report: called with (files done, files in all, seconds left) as the files are read
     """
-    folder = Path(source).resolve() if source else freedoom.fetch(settings.DATA_DIR / "freedoom")
+    folder = Path(source).resolve() if source else freedoom.fetch(settings.DATA_DIR / "freedoom", say=say)
     name = folder.name if source else "Freedoom"
     for known in Corpus.objects.filter(owner=owner, card__source=str(folder)):
         if corpora.is_up_to_date(known):

@@ -31,7 +31,8 @@ CHROMIUM_FLAGS = [
 def shared():
     """The folder of measured facts and real data beside the project."""
     if not SHARED.exists():
-        pytest.skip("../shared is not here: the real LPD-5 files and reference answers that this test reads")
+        absent = "../shared is not here: the real LPD-5 files and reference answers that this test reads"
+        pytest.fail(absent) if IN_CI else pytest.skip(absent)
     return SHARED
 
 

@@ -38,9 +38,11 @@ def check(config, shapes=None):
             layers[part["class_name"], _size(part)] += 1
     if sum(layers.values()) > MOST_LAYERS:
         raise ArchitectureError(f"config.json has more than {MOST_LAYERS} layers.", "keras.forbidden_class")
-    if shapes is not None and layers and layers != _layers_of(shapes):
+    if shapes is not None and layers and layers != (wanted := _layers_of(shapes)):
+        has, lacks = (_in_words(one - other) for one, other in ((layers, wanted), (wanted, layers)))
         raise ArchitectureError(
-            "config.json describes another network than the card: the layers differ.", "keras.layers"
+            f"config.json describes another network than the card: it has {has} where the card's has {lacks}.",
+            "keras.layers",
         )
 
 
@@ -76,6 +78,13 @@ def _size(part):
     sizes = [part["config"].get(name) for name in SIZES]
     known = [size for size in sizes if isinstance(size, int) and not isinstance(size, bool)]
     return WEIGHTED[part["class_name"]] * known[0] if known else None
+
+
+def _in_words(layers):
+    if not layers:
+        return "nothing"
+    (name, size), _ = min(layers.items(), key=str)
+    return str(name)[:40] if size is None else f"{str(name)[:40]} of {size // WEIGHTED.get(name, 1)}"
 
 
 def _layers_of(shapes):

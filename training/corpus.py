@@ -228,6 +228,15 @@ def music_files(source):
     return files
 
 
+def state_of(source, files):
+    """Return a hash of the files' names, sizes and times: another one where some were added, taken away or written anew."""
+    digest = hashlib.sha256()
+    for file in files:
+        found = (Path(source) / file).stat()
+        digest.update(f"{_readable(file)}\0{found.st_size}\0{found.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
 def _put_in_place(building, out_dir):
     if not out_dir.exists():
         building.rename(out_dir)
@@ -251,6 +260,7 @@ def _write(folder, name, source, files, journal, limit, report, listed):
     card = {
         "name": name,
         "source": str(source),
+        "source_files": state_of(source, files),
         "steps_per_beat": steps_per_beat,
         "n_pieces": len(pieces),
         "n_beats": sum(-(-piece.n_steps // steps_per_beat) for piece in pieces),

@@ -80,7 +80,7 @@ def test_a_card_that_says_little_still_makes_a_page(client_of, ada, checkpoint):
 
     page = client.get(f"/checkpoints/{checkpoint.pk}/")
 
-    assert [label for label, _ in page.context["facts"]] == ["Family", "File's SHA-256"]
+    assert [label for label, _ in page.context["facts"]] == ["Family", "SHA-256 of what is kept"]
     assert client.get(f"/checkpoints/{checkpoint.pk}/loss.svg").status_code == 404
 
 

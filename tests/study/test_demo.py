@@ -1,13 +1,18 @@
 """The demo's steps, each taken up where an earlier demo left it."""
 
+import datetime
 import json
 import stat
+import uuid
 
 import pytest
 from django.conf import settings
+from django.core.management.base import CommandError
+from tqdm import tqdm
 
 from generation.models import Checkpoint, Clip, Corpus, Job, TrainingRun
 from study import demo, opening
+from study.management.commands import demo as command
 from study.models import Study
 
 pytestmark = pytest.mark.django_db
@@ -145,6 +150,41 @@ def test_a_researchers_own_clips_are_not_the_demos(ada, checkpoint):
     own = Job.objects.plan_clips(ada, checkpoint, n_clips=1, seconds=5, seed=9)
 
     assert demo.clips(ada, checkpoint, SMALL[1]) != own
+
+
+@pytest.mark.parametrize(("state", "columns"), [("training, epoch 1234, loss 0.071", 80), ("", 40)])
+def test_the_bar_leaves_room_for_what_is_said(state, columns):
+    job = Job(run_id=uuid.uuid4() if state else None, stage=state, seconds_left=104.4)
+
+    line = tqdm.format_meter(
+        18, 100, 9, ncols=columns, unit=" %", bar_format=command.BAR, postfix=command._state_in_words(job)
+    )
+
+    assert len(line) <= columns
+    assert "18/100 %" in line
+    assert "104 s left" in line
+    assert state.removeprefix("training, ") in line
+
+
+def test_work_that_somebody_else_is_at_is_left_to_them(ada, checkpoint, monkeypatch):
+    job = Job.objects.claim(demo.clips(ada, checkpoint, SMALL[1]).pk, "another")
+    monkeypatch.setattr(command.time, "sleep", lambda seconds: job.keep())  # it renews its lease meanwhile
+
+    with pytest.raises(CommandError, match="Another make demo, or a worker of this site"):
+        command.Command().take_over(Job.objects.get())
+
+    job.refresh_from_db()
+    assert (job.state, job.worker) == (Job.State.RUNNING, "another")
+
+
+def test_work_that_was_cut_off_is_put_back(ada, checkpoint, monkeypatch):
+    job = Job.objects.claim(demo.clips(ada, checkpoint, SMALL[1]).pk, "dead")
+    past = job.lease_until - datetime.timedelta(minutes=5)
+    monkeypatch.setattr(command.time, "sleep", lambda seconds: Job.objects.update(lease_until=past))
+
+    command.Command().take_over(job)
+
+    assert job.state == Job.State.WAITING
 
 
 def test_ctrl_c_as_often_as_one_likes_is_not_held_against_a_job(ada, checkpoint):

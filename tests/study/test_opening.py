@@ -3,6 +3,7 @@
 import io
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from django.core.management import call_command
 from django.utils import timezone
@@ -49,6 +50,22 @@ def test_an_opened_study_plays_equal_sounds(make_draft, make_clip, ada, tmp_path
         assert loudness.true_peak_dbtp(heard) <= -1
         assert len(heard) / audio.SAMPLE_RATE == pytest.approx(2, abs=0.1)
         assert not content.startswith((b"ID3", b"RIFF"))
+
+
+def test_each_label_has_the_sound_of_its_own_clip(make_draft):
+    study = make_draft({"CNN": 3, "Real": 2})
+
+    opening.open_study(study)
+
+    for stimulus in study.stimuli():
+        with stimulus.clip.master.open("rb") as master, stimulus.sound.open("rb") as sound:
+            assert strongest_hertz(sound) == pytest.approx(strongest_hertz(master), abs=2)
+    assert len({round(strongest_hertz(io.BytesIO(content)), -1) for content in sounds(study)}) == 5
+
+
+def strongest_hertz(file):
+    heard = audio.read(file)[:, 0]
+    return np.argmax(np.abs(np.fft.rfft(heard))) * audio.SAMPLE_RATE / len(heard)
 
 
 def test_the_sounds_have_the_studys_own_loudness_and_length(make_draft):

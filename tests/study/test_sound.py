@@ -33,6 +33,21 @@ def test_a_clip_is_served_whole_or_by_one_range(listener):
     assert (several.status_code, several.bytes) == (200, SOUND)
 
 
+def test_each_address_plays_the_clip_of_its_own_trial(make_study, listener_of):
+    study = make_study({"A": 3, "B": 2})
+    for number, stimulus in enumerate(study.stimuli()):
+        with stimulus.sound.open("wb") as file:
+            file.write(bytes([number]) * 100)
+    listener = listener_of(study)
+    listener.begin()
+
+    while listener.position:
+        trial = Trial.objects.select_related("stimulus").get(position=listener.position)
+        with trial.stimulus.sound.open("rb") as file:
+            assert listener.fetch_sound().bytes == file.read()
+        listener.rate(overall="5")
+
+
 def test_all_clips_come_with_the_same_headers_and_nothing_that_tells(listener):
     headers = []
     while listener.position:

@@ -158,6 +158,7 @@ def test_a_network_that_differs_from_its_card_is_refused(brought, tmp_path, a_ca
         with pytest.raises(CheckpointError, match="another network than the card") as caught:
             checkpoint.write(tmp_path / "x.keras", a_card(), some_weights(), {"config": {"layers": layers}})
         assert caught.value.problem == "keras.layers"
+    assert "it has LSTM of 8 where the card's has LSTM of 4." in str(caught.value)
     assert checkpoint.read(tmp_path / "same.keras").card["family"] == "rnn"
 
 

@@ -11,8 +11,11 @@ from tqdm import tqdm
 from generation import work
 from generation.corpora import CorpusError
 from generation.freedoom import FetchError
-from generation.models import LEASE, Job
+from generation.models import Job
 from study import demo, serving
+
+# What is said comes first and the bar takes the rest: in a narrow terminal it is the bar that gives way.
+BAR = "  {n_fmt}/{total_fmt}{unit}{postfix} |{bar}|"
 
 
 class Command(BaseCommand):
@@ -46,7 +49,7 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0)
         owner, _ = demo.login()
         with self.step("Corpus"), _bar("files") as bar:
-            corpus = demo.corpus(owner, source, lambda done, total, _: _advance(bar, done, total))
+            corpus = demo.corpus(owner, source, lambda done, total, _: _advance(bar, done, total), self.say)
         jobs = {}
         with self.step("References"):
             jobs[demo.REAL_MUSIC] = self.done(demo.references(owner, corpus))
@@ -77,15 +80,23 @@ class Command(BaseCommand):
             raise CommandError(f"{job.get_kind_display()}: {job.message or job.state}")
         return job
 
+    def say(self, sentence):
+        self.stdout.write(f"  {sentence}")
+
     def take_over(self, job):
-        """Put a job that an earlier demo was cut off from back into the queue, once its lease has run out."""
-        until = time.monotonic() + 2 * LEASE.total_seconds()
-        while job.state == Job.State.RUNNING and time.monotonic() < until:
-            if job.lease_until > timezone.now():
-                self.stdout.write("  an earlier demo was cut off here; its work is taken up within a minute")
-                time.sleep((job.lease_until - timezone.now()).total_seconds() + 0.1)
-            Job.objects.sweep()
-            job.refresh_from_db()
+        """Put a job that an earlier demo was cut off from back into the queue, once its lease has run out.
+
+        Raises CommandError where the lease is renewed meanwhile: somebody works on it.
+        """
+        if job.state == Job.State.RUNNING and (left := (job.lease_until - timezone.now()).total_seconds()) > 0:
+            self.say("an earlier demo was cut off here; its work is taken up within a minute")
+            time.sleep(left + 0.1)
+        Job.objects.sweep()
+        job.refresh_from_db()
+        if job.state == Job.State.RUNNING:
+            raise CommandError(
+                "Another make demo, or a worker of this site, is at it just now. Wait for it, or stop it."
+            )
 
     def show_times(self):
         for name, seconds in self.took:
@@ -108,7 +119,7 @@ Ctrl-C stops the site and its worker. What was made and rated stays in var/.
 
 
 def _bar(unit):
-    return tqdm(unit=f" {unit}", leave=False, bar_format="  {l_bar}{bar:30}| {n_fmt}/{total_fmt}{unit} {postfix}")
+    return tqdm(unit=f" {unit}", leave=False, bar_format=BAR)
 
 
 def _advance(bar, done, total):
@@ -117,7 +128,7 @@ def _advance(bar, done, total):
 
 
 def _state_in_words(job):
-    words = [job.stage] if job.run_id else []
+    words = [job.stage.removeprefix("training, ")] if job.run_id else []
     if job.seconds_left is not None:
         words.append(f"{job.seconds_left:.0f} s left")
     return ", ".join(words)
