@@ -1,16 +1,17 @@
 """A checkpoint's card: what is known of the network, and what sampling needs of its corpus.
 
 Conventions: `statistics.tempo_bpm` is one number; `density` and `velocity` have one a track; `calibration.bias` is
-(track, pitch).
+(track, pitch), `calibration.arrangements` (row, 6), whole numbers as families.Arrangement counts them.
 """
 
 import math
 
 from music.pianoroll import N_PITCHES, N_TRACKS
 from music.refusal import Refusal
-from training.families import STEPS_PER_BEAT, ConfigurationError, family_named
+from training.families import STEPS_PER_BEAT, Arrangement, ConfigurationError, family_named
 
 MAX_BYTES = 256 * 1024
+MAX_ARRANGEMENTS = 1000
 
 
 class CardError(Refusal):
@@ -53,13 +54,23 @@ def _check_statistics(statistics):
 
 
 def _check_calibration(calibration):
-    if not isinstance(calibration, dict) or set(calibration) - {"bias"}:
-        raise CardError("card.json: calibration may hold bias, and nothing else.", "card.content")
+    if not isinstance(calibration, dict) or set(calibration) - {"bias", "arrangements"}:
+        raise CardError("card.json: calibration may hold bias and arrangements, and nothing else.", "card.content")
+    _check_arrangements(calibration.get("arrangements", []))
     bias = calibration.get("bias", [[0.0] * N_PITCHES] * N_TRACKS)
     if not isinstance(bias, list) or len(bias) != N_TRACKS:
         raise CardError(f"card.json: calibration.bias must hold {N_TRACKS} lists, one a track.", "card.content")
     for track in bias:
         _check_numbers("calibration.bias", track, N_PITCHES, (-12, 12))
+
+
+def _check_arrangements(rows):
+    if not isinstance(rows, list) or len(rows) > MAX_ARRANGEMENTS:
+        raise CardError(f"card.json: calibration.arrangements must be at most {MAX_ARRANGEMENTS} rows.", "card.content")
+    for row in rows:
+        _check_numbers("calibration.arrangements", row, Arrangement.N, (0, max(Arrangement.SIZES) - 1))
+        if not all(type(value) is int and value < n for value, n in zip(row, Arrangement.SIZES, strict=True)):
+            raise CardError("card.json: calibration.arrangements names a class that there is not.", "card.content")
 
 
 def _check_numbers(name, values, count, bounds):

@@ -254,9 +254,26 @@ class Voices:
         return [self.N_DRUMS if track == DRUMS else self.N_VOICE_PITCHES + 1 for track in self.tracks]
 
 
+class Arrangement:
+    """What `gru-chain` is told of a whole window: how densely each of five tracks plays, and the scale (0 is C major's).
+
+    A track that has no note is 0, one with up to half a note a beat 1, and so on.
+    """
+
+    NOTES_PER_BEAT = (0, 0.5, 1, 2, 4)  # the upper bounds of all classes but the last
+    SIZES = (6, 6, 6, 6, 6, 12)
+    N = len(SIZES)
+    USUAL = (5, 3, 4, 2, 3, 0)
+
+    @classmethod
+    def width(cls, configuration):
+        return sum(cls.SIZES) if configuration["arrangement"] else 0
+
+
 def _gru_chain_shapes(configuration):
     units, width, voices = configuration["units"], configuration["width"], Voices.of(configuration)
-    shapes = _dense("layers/dense", sum(voices.n_features), width) | _gru("layers/gru", 3 * width + BAR_STEPS, units)
+    told = BAR_STEPS + Arrangement.width(configuration)
+    shapes = _dense("layers/dense", sum(voices.n_features), width) | _gru("layers/gru", 3 * width + told, units)
     seen = np.cumsum([units, *voices.n_features])
     for number in range(len(voices.tracks)):
         shapes |= _dense(f"layers/dense_{number + 1}", int(seen[number]), width)
@@ -292,7 +309,9 @@ _CNN_FIELDS = _FACTORISED_FIELDS | _ORDER
 _GRU_CHAIN_FIELDS = {
     "units": Whole(256, 4, 1024, "size of the GRU's state"),
     "width": Whole(96, 4, 512, "size of the layers before and after the GRU"),
-    "voices": Whole(3, 1, 4, "how many notes at once piano, guitar and strings may each have"),
+    "voices": Whole(4, 1, 4, "how many notes at once piano, guitar and strings may each have"),
+    "arrangement": Switch(True, "tell it how densely each track plays, and in which scale"),
+    "transpose": Switch(True, "train on every window in a key drawn at random"),
     **_ORDER,
 } | _training(batch_size=32, epoch_windows=1_280)
 

@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 
 from music.pianoroll import N_PITCHES, N_TRACKS, TRACKS
-from training.families import BAR_STEPS, FAMILIES, Voices
+from training.families import BAR_STEPS, FAMILIES, Arrangement, Voices
 
 TIMES = "\N{MULTIPLICATION SIGN}"
 STRIDES = ((1, 2), (2, 2), (1, 2), (2, 2))  # of the four convolutions, (steps, pitches); mirrored on the way back
@@ -102,7 +102,9 @@ def _gru_chain(family, configuration, count):
     steps, n_heads = family.window_steps, len(voices.tracks)
     yield Layer("Three steps", (steps, 3 * sum(voices.n_features)), note="a step, one bar, two bars ago")
     yield Layer("Dense", (steps, 3 * width), count("dense"), "for each")
-    yield Layer("With the place in the bar", (steps, 3 * width + BAR_STEPS))
+    told = BAR_STEPS + Arrangement.width(configuration)
+    with_what = "place in the bar and arrangement" if configuration["arrangement"] else "place in the bar"
+    yield Layer(f"With {with_what}", (steps, 3 * width + told))
     yield Layer("GRU", (steps, configuration["units"]), count("gru"))
     for track in dict.fromkeys(voices.tracks):
         heads = [head for head, of in enumerate(voices.tracks) if of == track]

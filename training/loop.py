@@ -24,6 +24,7 @@ SCALAR = tf.compat.v1.SummaryMetadata(plugin_data={"plugin_name": "scalars"})
 TEST_SEED = 0  # of the windows on which losses are compared: the same ones in every run
 BASELINE_WINDOWS = 2048
 CALIBRATION_WINDOWS = 192
+TRANSPOSITIONS = -5, 7  # semitones, the upper bound excluded: every key once
 EVALUATION_BATCH = 64
 GRADIENT_NORM = 1.0  # clipped: an LSTM's gradient jumps now and then
 MAX_CARD_EPOCHS = 1000  # a card has 256 kB
@@ -107,6 +108,7 @@ class Run:
         self.progress = Progress()
         self.best_weights: dict | None = None
         self.best_calibration: dict = {}
+        self._moves = self.configuration.get("transpose", False)
         self.steps_per_beat = networks.grid(plan.family, corpus)
         self.tested, self.chance = self._windows("test", self.configuration["test_windows"], TEST_SEED)
         known, _ = self._windows("train", BASELINE_WINDOWS, TEST_SEED)
@@ -142,10 +144,12 @@ class Run:
         rng = np.random.default_rng(seed)
         return self._drawn(self.corpus.of_split(split), n_windows, rng)
 
-    def _drawn(self, pieces, n_windows, rng):
+    def _drawn(self, pieces, n_windows, rng, moves=False):
         family = self.family
         lengths = n_windows, family.window_steps, rng, family.context_steps
         drawn = windows.draw_on_grid(self.corpus, self.steps_per_beat, pieces, *lengths)
+        if moves:
+            drawn = windows.transposed(drawn, rng.integers(*TRANSPOSITIONS, n_windows))
         return self.network.prepared(drawn, self.configuration), rng.random(n_windows, np.float32)
 
     def go(self, started):
@@ -176,7 +180,7 @@ class Run:
         n_steps = max(1, self.configuration["epoch_windows"] // self.configuration["batch_size"])
         losses = []
         for done in range(1, n_steps + 1):
-            losses.append(float(self._step(*self._drawn(pieces, self.configuration["batch_size"], rng))))
+            losses.append(float(self._step(*self._drawn(pieces, self.configuration["batch_size"], rng, self._moves))))
             if not np.isfinite(losses[-1]):
                 raise TrainingError(f"The loss is no longer a number in epoch {epoch}; try a smaller learning_rate.")
             left = clock.seconds_left(epoch - 1 + done / n_steps)

@@ -91,6 +91,13 @@ def coarsened(windows, ratio):
     return replace(windows, n_steps=n_steps, position=first, onset=onset, end=end)
 
 
+def transposed(windows, semitones):
+    """Return the windows with their pitched notes moved by so many semitones, an int a window; none leaves the range."""
+    pitch = windows.pitch + np.where(windows.track == DRUMS, 0, semitones[windows.row])
+    pitch = np.where(pitch < 0, pitch + 12, np.where(pitch >= N_PITCHES, pitch - 12, pitch))
+    return replace(windows, pitch=pitch.astype(np.uint8))
+
+
 def ending(roll, n_steps):
     """Return one window of the roll's last n_steps steps; before a roll that is shorter it is silent."""
     start = roll.n_steps - n_steps

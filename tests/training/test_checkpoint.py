@@ -121,6 +121,13 @@ def test_half_precision_and_the_optimisers_state_do_no_harm(checkpoint_file):
         ({"steps_per_beat": 7}, "steps_per_beat is not 24, 12 or 4."),
         ({"statistics": None}, "card.json has no statistics of the corpus."),
         ({"statistics": {"tempo_bpm": 0}}, "statistics.tempo_bpm must be 1 numbers from 20 to 400."),
+        ({"calibration": {"level": 1}}, "calibration may hold bias and arrangements, and nothing else."),
+        ({"calibration": {"arrangements": [[0] * 5]}}, "calibration.arrangements must be 6 numbers from 0 to 11."),
+        (
+            {"calibration": {"arrangements": [[6, 0, 0, 0, 0, 0]]}},
+            "calibration.arrangements names a class that there is not.",
+        ),
+        ({"calibration": {"arrangements": [[0] * 6] * 1001}}, "calibration.arrangements must be at most 1000 rows."),
         ({"calibration": {"bias": [0.0]}}, "calibration.bias must hold 5 lists, one a track."),
         ({"calibration": {"bias": [[99] * 128] * 5}}, "calibration.bias must be 128 numbers from -12 to 12."),
     ],

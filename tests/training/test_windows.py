@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from music import pianoroll
+from music.pianoroll import DRUMS
 from training import windows
 
 
@@ -72,3 +75,17 @@ def test_no_window_is_drawn_from_other_pieces_than_those_asked_for(corpus):
 def test_nothing_to_draw_from_is_refused(corpus, pieces, n_steps):
     with pytest.raises(ValueError, match="pieces: there are none, or all are shorter than a window"):
         windows.draw(corpus, pieces, 4, n_steps, np.random.default_rng(0))
+
+
+def test_windows_are_transposed_each_by_its_own_interval_but_for_drums_and_within_the_range(corpus):
+    drawn = windows.draw(corpus, [0, 1, 2], 6, 96, np.random.default_rng(0))
+    drawn = replace(drawn, pitch=np.where(np.arange(len(drawn.pitch)) % 50 == 0, 127, drawn.pitch).astype(np.uint8))
+    semitones = np.array([-5, -1, 0, 1, 3, 6])
+
+    moved = windows.transposed(drawn, semitones)
+
+    interval = moved.pitch.astype(int) - drawn.pitch
+    expected = semitones[drawn.row]
+    expected = np.where(drawn.pitch + expected > 127, expected - 12, expected)
+    assert (interval == np.where(drawn.track == DRUMS, 0, expected)).all()
+    assert (interval < -5).any()

@@ -4,18 +4,21 @@ At each step five tracks are decided one after the other, each knowing what thos
 of nine strokes; of the others each voice begins a pitch, holds the one that sounds, or rests. So notes are as long as
 they are meant to be, and the tracks keep together.
 
-Conventions: H heads in the order in which they are decided (families.Voices). Music is int16 (window, step, H + 1, 2):
-of each head the class and what sounds then (drums: the set of strokes; a voice: 1 + pitch, 0 for silence); the last row
-is the step of the bar. Pitches of voices count from Voices.LOWEST. Features are what the network sees of a step: nine
-drums, and of each voice the pitch that sounds and whether it begins.
+Left to itself it would take up whatever tracks happen to play, and drift from key to key. So it is told the arrangement
+of a window: how densely each track plays in it, and which scale most of it lies in (Arrangement).
+
+Conventions: H heads in the order in which they are decided (families.Voices). Music is int16 (window, step, H + 1 + 6, 2):
+of each head the class and what sounds then (drums: the set of strokes; a voice: 1 + pitch, 0 for silence); then the step
+of the bar; then the arrangement, at every step the same. Pitches of voices count from Voices.LOWEST. Features are what
+the network sees of a step: nine drums, and of each voice the pitch that sounds and whether it begins.
 """
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from music.pianoroll import DRUMS, N_PITCHES, N_TRACKS
-from training.families import BAR_STEPS, FAMILIES, Voices
+from music.pianoroll import BASS, DRUMS, GUITAR, N_PITCHES, N_TRACKS, PIANO, STRINGS
+from training.families import BAR_STEPS, FAMILIES, Arrangement, Voices
 from training.networks import PROMPT_BEATS, Sampler
 from training.networks.drawing import drawn
 
@@ -24,6 +27,7 @@ CONTEXT, TARGET = FAMILY.context_steps, FAMILY.target_steps
 HOLD, REST, LOWEST, N_VOICE_PITCHES = Voices.HOLD, Voices.REST, Voices.LOWEST, Voices.N_VOICE_PITCHES
 FREE = -1  # in a prompt: nothing is given here
 SMOOTHING = 1e-4
+WARM_UP_BEATS = 16  # from silence; not kept
 
 # Kick, snare, closed and open hat, low, middle and high tom, crash, ride: what each is played on, and the General MIDI
 # strokes that count as it (Roberts et al., ICML 2018, fold drums alike).
@@ -35,6 +39,7 @@ STROKES = (
 DRUM_OF_PITCH = np.full(N_PITCHES, -1)
 for _drum, _pitches in enumerate(STROKES):
     DRUM_OF_PITCH[list(_pitches)] = _drum
+SCALES = np.array([np.roll([1, 0, 1, 0, 1, 1, 0, 1, 0, 1, 0, 1], key) for key in range(12)])  # the twelve major ones
 BITS = (np.arange(2**Voices.N_DRUMS)[:, None] >> np.arange(Voices.N_DRUMS)) & 1  # (set of strokes, drum)
 
 
@@ -42,7 +47,7 @@ def build(configuration):
     voices, width = Voices.of(configuration), configuration["width"]
     frame = keras.layers.Dense(width)
     past = [keras.Input((None, sum(voices.n_features))) for _ in range(3)]  # a step, one bar and two bars ago
-    bar = keras.Input((None, BAR_STEPS))
+    bar = keras.Input((None, BAR_STEPS + Arrangement.width(configuration)))
     trunk = keras.layers.Concatenate()([*(frame(one) for one in past), bar])
     state = keras.layers.GRU(configuration["units"], return_sequences=True)(trunk)
     now = [keras.Input((None, n_features)) for n_features in voices.n_features[:-1]]
@@ -55,9 +60,10 @@ def build(configuration):
 
 
 def prepared(drawn_windows, configuration):
-    """Return int16 (window, step, head + 1, 2), as this module's conventions say."""
+    """Return int16 (window, step, head + 7, 2), as this module's conventions say."""
     voices = Voices.of(configuration)
-    music = np.zeros((drawn_windows.n_windows, drawn_windows.n_steps, len(voices.tracks) + 1, 2), np.int16)
+    n_heads, n_told = len(voices.tracks), 1 + Arrangement.N
+    music = np.zeros((drawn_windows.n_windows, drawn_windows.n_steps, n_heads + n_told, 2), np.int16)
     for track in set(voices.tracks):
         heads = [head for head, of in enumerate(voices.tracks) if of == track]
         ours = np.flatnonzero(drawn_windows.track == track)
@@ -66,8 +72,22 @@ def prepared(drawn_windows, configuration):
         else:
             music[:, :, heads] = _voices(drawn_windows, ours, len(heads))
     step = drawn_windows.position[:, None] + np.arange(drawn_windows.n_steps)
-    music[:, :, -1] = (step % BAR_STEPS)[..., None]
+    music[:, :, n_heads] = (step % BAR_STEPS)[..., None]
+    music[:, :, n_heads + 1 :] = arrangement(drawn_windows)[:, None, :, None]
     return music
+
+
+def arrangement(drawn_windows):
+    """Return int (window, 6): of each track how densely it plays, and the scale, as families.Arrangement counts them."""
+    n_windows, n_beats = drawn_windows.n_windows, drawn_windows.n_steps / FAMILY.steps_per_beat
+    cell = drawn_windows.row * N_TRACKS + drawn_windows.track
+    notes = np.bincount(cell, minlength=n_windows * N_TRACKS).reshape(n_windows, N_TRACKS)
+    pitched = drawn_windows.track != DRUMS
+    lengths = (drawn_windows.end - drawn_windows.onset)[pitched]
+    chroma = drawn_windows.row[pitched] * 12 + drawn_windows.pitch[pitched] % 12
+    heard = np.bincount(chroma, lengths, minlength=n_windows * 12).reshape(n_windows, 12)
+    scale = (heard @ SCALES.T).argmax(axis=1)
+    return np.column_stack([np.digitize(notes / n_beats, Arrangement.NOTES_PER_BEAT, right=True), scale])
 
 
 def _strokes(drawn_windows, ours):
@@ -147,15 +167,27 @@ def _features(music, tracks):
     return features
 
 
+def _told_beforehand(place, told, configuration):
+    """Return float32 (..., feature): the step of the bar, and the arrangement if the network is told it.
+
+    place: int (...), the step of the bar; told: int (..., 6), the arrangement
+    """
+    parts = [tf.one_hot(place, BAR_STEPS)]
+    if configuration["arrangement"]:
+        parts += [tf.one_hot(told[..., i], n) for i, n in enumerate(Arrangement.SIZES)]
+    return tf.concat(parts, axis=-1)
+
+
 def _surprises(model, configuration, music):
     """Return the cross entropy (window, step, head) of what follows the context."""
     music = tf.cast(music, tf.int32)
-    features = _features(music, Voices.of(configuration).tracks)
+    tracks = Voices.of(configuration).tracks
+    features = _features(music, tracks)
     frames = tf.concat(features, axis=-1)
     past = [frames[:, CONTEXT - ago : CONTEXT - ago + TARGET] for ago in (1, BAR_STEPS, 2 * BAR_STEPS)]
-    bar = tf.one_hot(music[:, CONTEXT:, -1, 0], BAR_STEPS)
+    bar = _told_beforehand(music[:, CONTEXT:, len(tracks), 0], music[:, CONTEXT:, len(tracks) + 1 :, 0], configuration)
     answers = model([*past, bar, *(feature[:, CONTEXT:] for feature in features[:-1])], training=True)
-    told = music[:, CONTEXT:, :-1, 0]
+    told = music[:, CONTEXT:, : len(tracks), 0]
     return tf.stack(
         [
             tf.nn.sparse_softmax_cross_entropy_with_logits(told[..., head], answer)
@@ -198,24 +230,36 @@ def _of_holding(music, head, n_classes, marginal):
 
 
 def calibration(model, configuration, music, rates):
-    return {}
+    """Return the arrangements of training windows in which drums, bass and another track play, one drawn for each clip."""
+    if not configuration["arrangement"]:
+        return {}
+    told = music[:, 0, len(Voices.of(configuration).tracks) + 1 :, 0]
+    others = told[:, [PIANO, GUITAR, STRINGS]].any(axis=1)
+    full = told[(told[:, DRUMS] > 0) & (told[:, BASS] > 0) & others]
+    return {"arrangements": full.tolist()}
 
 
 def sampler(model, card, settings):
-    """Return the Sampler: one uniform draw a step and head."""
-    voices = Voices.of(card["configuration"])
-    spb = card["steps_per_beat"]
-    warm_up = PROMPT_BEATS * spb
-    graph = _compiled(model, voices, _masks(voices, settings["polyphony"]), round(settings["min_note_beats"] * spb))
+    """Return the Sampler: one uniform draw a step and head, and before them a row whose first draw picks the arrangement."""
+    configuration, voices = card["configuration"], Voices.of(card["configuration"])
+    spb, n_heads = card["steps_per_beat"], len(voices.tracks)
+    shortest = round(settings["min_note_beats"] * spb)
+    graph = _compiled(model, configuration, _masks(voices, settings["polyphony"]), shortest)
+    known = np.array(card.get("calibration", {}).get("arrangements") or [Arrangement.USUAL], np.int32)
 
     def rolled(draws, wishes):
-        given = np.full((draws.shape[1], len(voices.tracks), 2), FREE, np.int32)
+        told = known[(draws[:, 0, 0] * len(known)).astype(int)]
+        given = np.full((draws.shape[1] - 1, n_heads, 2), FREE, np.int32)
+        warm_up = WARM_UP_BEATS * spb
         if wishes.prompt is not None:
-            given[:warm_up] = prepared(wishes.prompt, card["configuration"])[0, :, :-1]
-        steps = graph(draws, given, tf.constant(wishes.temperature, tf.float32), wishes.top_p).numpy()
+            warm_up = PROMPT_BEATS * spb
+            given[:warm_up] = prepared(wishes.prompt, configuration)[0, :, :n_heads]
+            told = np.tile(arrangement(wishes.prompt).astype(np.int32), (len(draws), 1))
+        temperature = tf.constant(wishes.temperature, tf.float32)
+        steps = graph(draws[:, 1:], given, told, temperature, wishes.top_p).numpy()
         return as_sound(steps[:, warm_up:], voices.tracks)
 
-    return Sampler(draws=lambda n_steps: (warm_up + n_steps, len(voices.tracks)), generate=rolled)
+    return Sampler(draws=lambda n_steps: (1 + WARM_UP_BEATS * spb + n_steps, n_heads), generate=rolled)
 
 
 def _masks(voices, polyphony):
@@ -231,13 +275,17 @@ def _masks(voices, polyphony):
     return masks
 
 
-def _compiled(model, voices, masks, min_steps):
-    """Return the graph: (draws (clip, step, head), given (step, head, 2), temperature, top_p) -> int32 (clip, step, head, 2)."""
+def _compiled(model, configuration, masks, min_steps):
+    """Return the graph of how a clip is drawn.
+
+    (draws (clip, step, head), given (step, head, 2), told (clip, 6), temperature, top_p) -> int32 (clip, step, head, 2)
+    """
+    voices = Voices.of(configuration)
     frame, gru, hidden, answers = _layers(model, len(voices.tracks))
     n_heads = len(voices.tracks)
 
     @tf.function
-    def generate(draws, given, temperature, top_p):
+    def generate(draws, given, arrangements, temperature, top_p):
         n_clips, n_steps = tf.shape(draws)[0], tf.shape(draws)[1]
         silent = tf.constant([[0, 0] if track == DRUMS else [REST, 0] for track in voices.tracks])
         music = tf.repeat(silent[None], n_clips, axis=0)  # (clip, head, 2)
@@ -246,7 +294,7 @@ def _compiled(model, voices, masks, min_steps):
         state, age = tf.zeros((n_clips, gru.units)), tf.zeros((n_clips, n_heads), tf.int32)
         steps = tf.TensorArray(tf.int32, n_steps, element_shape=(None, n_heads, 2))
         for step in tf.range(n_steps):
-            bar = tf.repeat(tf.one_hot(step % BAR_STEPS, BAR_STEPS)[None], n_clips, axis=0)
+            bar = _told_beforehand(tf.repeat(step % BAR_STEPS, n_clips), arrangements, configuration)
             seen = tf.concat([frames[-1], frames[BAR_STEPS], frames[0], bar], axis=-1)
             state, _ = gru.cell(seen, [state])
             decided, told = [state], []
