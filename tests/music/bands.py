@@ -11,6 +11,11 @@ def notes_of(*notes):
     return np.array(list(notes), NOTE)
 
 
+def chord(onset, end, *pitches, track=PIANO, velocity=80):
+    """Return the notes of a chord, as tuples."""
+    return [(onset, end, track, pitch, velocity) for pitch in pitches]
+
+
 def bars(n_bars, tempo_bpm=120.0):
     """Return a plain band of five tracks: four-to-the-floor drums, a bass, chords, and a line in the strings."""
     notes = []
@@ -43,3 +48,32 @@ def rolls(draw, steps_per_beat=None, min_notes=0):
     n_beats = -(-n_steps // steps_per_beat)
     tempo = draw(st.lists(st.sampled_from([60.0, 97.0, 120.0, 250.0]), min_size=n_beats, max_size=n_beats))
     return roll_of(without_overlaps(notes), n_steps, steps_per_beat, tempo)
+
+
+@st.composite
+def tunes(draw, steps_per_beat=24, n_bars=4):
+    """Draw rolls of whole bars that can be transposed by an octave up or down: any notes of all tracks, some at once."""
+    n_steps = 4 * n_bars * steps_per_beat
+    note = st.tuples(
+        st.integers(0, n_steps - 1),
+        st.integers(1, 2 * steps_per_beat),
+        st.integers(0, 4),
+        st.integers(36, 84),
+    )
+    drawn = draw(st.lists(note, min_size=1, max_size=40))
+    notes = notes_of(*((on, min(on + length, n_steps), track, pitch, 80) for on, length, track, pitch in drawn))
+    return roll_of(without_overlaps(notes), n_steps, steps_per_beat)
+
+
+def transposed(roll, semitones):
+    """Return the roll with all but its drums so many semitones higher."""
+    notes = roll.notes.copy()
+    notes["pitch"] += np.where(notes["track"] == DRUMS, 0, semitones).astype(np.uint8)
+    return roll_of(notes, roll.n_steps, roll.steps_per_beat, roll.tempo_bpm)
+
+
+def read_only(roll):
+    """Return the roll such that whoever changes it fails."""
+    for array in (roll.notes, roll.tempo_bpm):
+        array.flags.writeable = False
+    return roll
