@@ -222,12 +222,10 @@ def refine(roll, steps_per_beat):
     return replace(roll, notes=notes, n_steps=roll.n_steps * ratio, steps_per_beat=steps_per_beat)
 
 
-def opening(roll, seconds):
-    """Return this many seconds of the roll from the first bar in which drums, bass and another track play.
+def entrance(roll):
+    """Return the step at which the first bar begins in which drums, bass and another track play.
 
-    seconds: above 0; the excerpt ends with the step that fills them, at the piece's own tempo
-
-    Raises ValueError if there is no such bar, or if less than that follows it.
+    Raises ValueError if there is no such bar.
     """
     bar_steps = BEATS_PER_BAR * roll.steps_per_beat
     plays = np.zeros((N_TRACKS, roll.n_steps // bar_steps + 1), bool)  # (track, bar)
@@ -235,7 +233,17 @@ def opening(roll, seconds):
     full = plays[DRUMS] & plays[BASS] & plays[[PIANO, GUITAR, STRINGS]].any(axis=0)
     if not full.any():
         raise ValueError("There is no bar in which drums, bass and another track play")
-    rest = excerpt(roll, int(np.argmax(full)) * bar_steps, roll.n_steps)
+    return int(np.argmax(full)) * bar_steps
+
+
+def opening(roll, seconds):
+    """Return this many seconds of the roll from the first bar in which drums, bass and another track play.
+
+    seconds: above 0; the excerpt ends with the step that fills them, at the piece's own tempo
+
+    Raises ValueError if there is no such bar, or if less than that follows it.
+    """
+    rest = excerpt(roll, entrance(roll), roll.n_steps)
     if rest.seconds < seconds - 1e-9:
         raise ValueError(f"Only {rest.seconds:.1f} s follow the bar where the band comes in, fewer than {seconds:g} s")
     return excerpt(rest, 0, steps_within(rest, seconds))

@@ -21,6 +21,7 @@ MIN_BEATS = 16
 MAX_BEATS = 896  # 99 % of LPD is shorter; the longest has 39,960 beats and would be drawn from all the time
 CHUNK = 4  # files that are handed to a process at once
 FEW_FILES = 12  # fewer are imported sooner than a second process starts
+ENDED = "ended the process that read it"
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,31 +99,39 @@ def imports(work, files):
 
     A file that ends the process which reads it is left out; the others are read all the same.
     """
+    return on_all_cores(work, files, lambda file: Imported(file, reason=ENDED))
+
+
+def on_all_cores(work, items, lost):
+    """Yield work(item) for each of these items in their order; few are worked on here, many on all cores.
+
+    lost: called with an item that ended the process which worked on it; its answer is yielded instead
+    """
     cores = os.cpu_count() or 1
-    if len(files) < FEW_FILES or cores == 1:
-        yield from map(work, files)
+    if len(items) < FEW_FILES or cores == 1:
+        yield from map(work, items)
         return
     done = 0
-    while done < len(files):
+    while done < len(items):
         try:
             with _pool(cores) as pool:
-                for piece in pool.map(work, files[done:], chunksize=CHUNK):
+                for result in pool.map(work, items[done:], chunksize=CHUNK):
                     done += 1
-                    yield piece
+                    yield result
         except BrokenProcessPool:
-            # One of those that were being read did it. Each of them alone, then all cores again.
-            suspects = files[done : done + 2 * CHUNK * cores]
-            for file in suspects:
+            # One of those that were being worked on did it. Each of them alone, then all cores again.
+            suspects = items[done : done + 2 * CHUNK * cores]
+            for item in suspects:
                 done += 1
-                yield _alone(work, file)
+                yield _alone(work, item, lost)
 
 
-def _alone(work, file):
+def _alone(work, item, lost):
     try:
         with _pool(1) as pool:
-            return pool.submit(work, file).result()
+            return pool.submit(work, item).result()
     except BrokenProcessPool:
-        return Imported(file, reason="ended the process that read it")
+        return lost(item)
 
 
 @contextmanager
