@@ -213,16 +213,11 @@ def _cells(archive, tracks, steps_per_beat):
             parts.append(np.stack([np.full(len(step), track), pitch, step, velocity]))
     if len(lengths) > 1:
         raise LpdError("The tracks are of different lengths.", "lpd.shape")
-    if not lengths and not _has_time(archive):
+    if not lengths:
         raise LpdError("The piece has no time steps.", "lpd.shape")
     if not any(part.shape[1] for part in parts):
         raise LpdError("The piece holds no note.", "lpd.silent")
     return parts, lengths.pop()
-
-
-def _has_time(archive):
-    """Say of a piece whose tracks are all absent whether it is silence of some length."""
-    return "tempo.npy" in archive and len(_array(archive, "tempo", ("<f8", "<f4"))) > 0
 
 
 def _csc(archive, prefix, max_steps):

@@ -1,4 +1,4 @@
-"""python -m training corpus | train | sample: everything that needs no site. See --help of each."""
+"""python -m training corpus | train | sample | metrics: everything that needs no site. See --help of each."""
 
 import argparse
 import hashlib
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from music import similarity
 from training import checkpoint, corpus, importing
 from training.families import FAMILIES, STEPS_PER_BEAT, family_named
 
@@ -162,6 +163,41 @@ def sample(options, tell):
     tell("done", out=str(options.out), clips=len(rolls), message=f"{len(rolls)} clips are in {options.out}.")
 
 
+def measure(options, tell):
+    """Measure a folder of clips; what a person reads goes to stdout, progress to stderr."""
+    from training import measuring, measuring_folder
+
+    files = corpus.music_files(options.folder)
+    against, grid = None, options.steps_per_beat
+    if options.against:
+        made = corpus.open_corpus(options.against)
+
+        def read(done, total, seconds_left):
+            tell("progress", done=done, total=total, seconds_left=seconds_left)
+
+        against = measuring.Against.of(made, grid or made.steps_per_beat, options.seconds, read)
+    started = time.monotonic()
+
+    def report(done):
+        left = (time.monotonic() - started) / done * (len(files) - done)
+        tell("progress", done=done, total=len(files), seconds_left=left)
+
+    found = measuring_folder.of_folder(options.folder, files, against, grid or STEPS_PER_BEAT[0], report)
+    limit = against.limit if against else similarity.NEAR_DUPLICATE
+    pairs = measuring_folder.near_duplicates(found, limit)
+    measuring_folder.flag_duplicates(found, pairs, limit)
+    said = measuring_folder.as_set(found, against)
+    n_read = sum(one.found is not None for one in found)
+    if options.json or options.events:
+        clips = [{"file": one.file, "problem": one.problem, **(one.found or {})} for one in found]
+        answer = {"clips": clips, "near_duplicates": pairs, "set": said}
+        tell("done", message=f"{n_read} of {len(files)} files were measured.")
+        print(json.dumps(answer, default=float))
+        return
+    tell("done", message=f"{n_read} of {len(files)} files were measured.")
+    print("\n".join(measuring_folder.as_text(found, said, against)))
+
+
 def _sha256(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -183,6 +219,7 @@ def parser():
     _corpus_options(subparsers.add_parser("corpus", help="pack a folder of LPD-5 or MIDI files for training"))
     _train_options(subparsers.add_parser("train", help="train a network on a corpus"))
     _sample_options(subparsers.add_parser("sample", help="make new clips with a trained network"))
+    _metrics_options(subparsers.add_parser("metrics", help="measure a folder of clips, ours or not"))
     for subparser in subparsers.choices.values():
         subparser.add_argument("--events", action="store_true", help="one JSON object a line on stdout, no bar")
     return commands
@@ -226,6 +263,15 @@ def _sample_options(options):
     options.add_argument("--prompt", type=Path, help="an LPD or MIDI file whose last bars every clip goes on from")
     options.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of sampling")
     options.add_argument("--rolls-only", action="store_true", help="LPD-5 files only, no .mid and .mp3")
+
+
+def _metrics_options(options):
+    options.set_defaults(run=measure)
+    options.add_argument("folder", type=Path, help="folder of .npz (LPD) and .mid files, found at any depth")
+    options.add_argument("--against", type=Path, metavar="CORPUS", help="hold them against this corpus' real music")
+    options.add_argument("--steps-per-beat", type=int, choices=STEPS_PER_BEAT, help="grid (24, or the corpus')")
+    options.add_argument("--seconds", type=_bound(float, 1.0), default=30.0, help="length of the real stretches (30)")
+    options.add_argument("--json", action="store_true", help="one JSON object instead of a table")
 
 
 def main(arguments=None):

@@ -226,13 +226,6 @@ def test_a_piece_of_effects_alone_holds_no_note():
         lpd.read(rewritten(written(bars(1)), info(**tracks)))
 
 
-def test_silence_of_some_length_is_a_piece_that_holds_no_note():
-    with pytest.raises(lpd.LpdError, match="no note") as refusal:
-        lpd.read(written(roll_of(bars(1).notes[:0], 96)))
-
-    assert refusal.value.problem == "lpd.silent"
-
-
 def test_a_file_without_tempo_is_taken_at_120():
     assert lpd.read(rewritten(written(bars(1, tempo_bpm=90)), {"tempo.npy": None})).tempo_bpm.tolist() == [120] * 4
 
