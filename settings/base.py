@@ -5,6 +5,8 @@ from pathlib import Path
 
 import environ
 
+from settings.required import refuse
+
 # Two BLAS threads under load made the same fit fifty times slower; set before anything loads numpy.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
@@ -16,7 +18,7 @@ DATA_DIR = Path(env("EARMARK_DATA", default=str(ROOT / "var")))
 try:
     DATA_DIR.mkdir(parents=True, exist_ok=True)
 except OSError as error:
-    raise SystemExit(f"EARMARK_DATA: the folder {DATA_DIR} cannot be made: {error.strerror}.") from error
+    refuse(f"EARMARK_DATA: the folder {DATA_DIR} cannot be made: {error.strerror}.")
 CORPUS_DIR = DATA_DIR / "corpora"
 RUN_DIR = DATA_DIR / "runs"
 

@@ -2,11 +2,17 @@
 
 from settings.base import *  # noqa: F403
 from settings.base import env
+from settings.required import allowed_hosts, secret_key
 
 DEBUG = False
-SECRET_KEY = env("SECRET_KEY")
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS")
-CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS]
+SECRET_KEY = secret_key(env)
+ALLOWED_HOSTS = allowed_hosts(env)
+# A leading dot means all names below, which an origin spells with a star.
+CSRF_TRUSTED_ORIGINS = [f"https://{'*' if host.startswith('.') else ''}{host}" for host in ALLOWED_HOSTS]
+# Without EMAIL_URL what would be mailed is written to the log, for whoever looks after the site to pass on.
+globals().update(env.email_url("EMAIL_URL", default="consolemail://"))
+EMAIL_TIMEOUT = 10  # seconds: nobody's page waits longer for a mail server
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env("EMAIL_FROM", default=f"earmark@{ALLOWED_HOSTS[0].lstrip('.')}")
 SECURE_SSL_REDIRECT = True
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_HSTS_SECONDS = 31_536_000
