@@ -1,0 +1,16 @@
+from django.conf import settings
+from django.http.request import split_domain_port
+
+LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+
+
+class HealthFromThisMachine:
+    """Let who watches over this machine ask for /healthz without knowing the site's name. No other page answers to it."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        if request.path_info == "/healthz" and split_domain_port(request.META.get("HTTP_HOST", ""))[0] in LOOPBACK:
+            request.META["HTTP_HOST"] = settings.ALLOWED_HOSTS[0]
+        return self.get_response(request)
