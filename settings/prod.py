@@ -13,6 +13,8 @@ CSRF_TRUSTED_ORIGINS = [f"https://{'*' if host.startswith('.') else ''}{host}" f
 globals().update(env.email_url("EMAIL_URL", default="consolemail://"))
 EMAIL_TIMEOUT = 10  # seconds: nobody's page waits longer for a mail server
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env("EMAIL_FROM", default=f"earmark@{ALLOWED_HOSTS[0].lstrip('.')}")
+# Who answers faster than this for long does not listen; thirty people behind one address are thirty sessions.
+ANSWERS_OF_A_SESSION = {"burst": 10, "every_seconds": 2}
 SECURE_SSL_REDIRECT = True
 SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
