@@ -1,7 +1,7 @@
 """Behind TLS. Secrets and addresses come from the environment; without them the site does not start."""
 
 from settings.base import *  # noqa: F403
-from settings.base import env
+from settings.base import LOGGING, env
 from settings.required import allowed_hosts, secret_key
 
 DEBUG = False
@@ -29,3 +29,4 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+LOGGING["formatters"]["line"]["()"] = "settings.logs.OneLine"

@@ -20,7 +20,12 @@ def main():
     login[SESSION_KEY], login[BACKEND_SESSION_KEY] = str(ada.pk), settings.AUTHENTICATION_BACKENDS[-1]
     login[HASH_SESSION_KEY] = ada.get_session_auth_hash()
     login.create()
-    made = {"cookie": f"{settings.SESSION_COOKIE_NAME}={login.session_key}", **_work(ada), **_studies(ada)}
+    made = {
+        "name": ada.username,
+        "cookie": f"{settings.SESSION_COOKIE_NAME}={login.session_key}",
+        **_work(ada),
+        **_studies(ada),
+    }
     json.dump(made, sys.stdout)
 
 
