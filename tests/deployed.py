@@ -119,14 +119,53 @@ class Deployed:
         return _answer(connection, method, path, body, sent)
 
 
-def ask_by_tls(port, method, path, name=HOST, **headers):
-    """Ask the proxy itself, whatever its certificate."""
+@contextmanager
+def behind_nginx(site, folder):
+    """Run nginx with deploy/nginx.conf in front of the site; yield its ports (without TLS, with TLS)."""
+    plain, tls = free_port(), free_port()
+    asked = ["-subj", f"/CN={HOST}", "-keyout", folder / "privkey.pem", "-out", folder / "fullchain.pem"]
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *asked], capture_output=True, check=True
+    )
+    ours = (ROOT / "deploy" / "nginx.conf").read_text()
+    for there, here in {
+        "127.0.0.1:8000": f"127.0.0.1:{site.port}",
+        "listen 80": f"listen {plain}",
+        "listen [::]:80": f"listen [::]:{plain}",
+        "listen 443": f"listen {tls}",
+        "listen [::]:443": f"listen [::]:{tls}",
+        f"/etc/letsencrypt/live/{HOST}": folder,
+        "/var/log/nginx": folder,
+    }.items():
+        assert there in ours
+        ours = ours.replace(there, str(here))
+    (folder / "site.conf").write_text(ours)
+    (folder / "nginx.conf").write_text(
+        f"pid {folder}/nginx.pid; error_log stderr; daemon off; events {{}} http {{ access_log off; include site.conf; }}"
+    )
+    command = ["nginx", "-p", folder, "-c", folder / "nginx.conf"]
+    tested = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
+    assert tested.returncode == 0, tested.stderr
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as nginx:
+        try:
+            wait_until((folder / "nginx.pid").exists, "nginx did not start")
+            yield plain, tls
+        finally:
+            nginx.terminate()
+
+
+def by_tls(port, name=HOST, timeout=30):
+    """Return a connection to the proxy, whatever its certificate."""
     trusting = ssl.create_default_context()
     trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
-    raw = socket.create_connection(("127.0.0.1", port), timeout=30)
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    raw = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     connection.sock = trusting.wrap_socket(raw, server_hostname=name)
-    return _answer(connection, method, path, None, {"Host": name} | headers)
+    return connection
+
+
+def ask_by_tls(port, method, path, name=HOST, **headers):
+    return _answer(by_tls(port, name), method, path, None, {"Host": name} | headers)
 
 
 def _answer(connection, method, path, body, headers):

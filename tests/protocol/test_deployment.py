@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from tests.deployed import HOST, ROOT, ask_by_tls, deployed, environment_file, free_port, unit, wait_until
+from tests.deployed import HOST, ROOT, ask_by_tls, behind_nginx, deployed, environment_file, unit, wait_until
 
 UNITS = sorted(path.name for path in (ROOT / "deploy").glob("*.service"))
 
@@ -116,39 +116,11 @@ def plainly(port, host):
 
 @pytest.fixture
 def proxied(site, tmp_path):
-    """The port of nginx with the configuration of docs/deploy.md, in front of the site."""
+    """The ports of nginx with the configuration of docs/deploy.md, in front of the site."""
     if shutil.which("nginx") is None:
         pytest.skip("no nginx here")
-    plain, tls = free_port(), free_port()
-    for name in ("fullchain.pem", "privkey.pem"):
-        (tmp_path / name).touch()
-    asked = ["-subj", f"/CN={HOST}", "-keyout", tmp_path / "privkey.pem", "-out", tmp_path / "fullchain.pem"]
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", *asked], capture_output=True, check=True
-    )
-    ours = (ROOT / "deploy" / "nginx.conf").read_text()
-    for there, here in {
-        "127.0.0.1:8000": f"127.0.0.1:{site.port}",
-        "listen 80": f"listen {plain}",
-        "listen [::]:80": f"listen [::]:{plain}",
-        "listen 443": f"listen {tls}",
-        "listen [::]:443": f"listen [::]:{tls}",
-        f"/etc/letsencrypt/live/{HOST}": tmp_path,
-        "/var/log/nginx": tmp_path,
-    }.items():
-        assert there in ours
-        ours = ours.replace(there, str(here))
-    (tmp_path / "site.conf").write_text(ours)
-    (tmp_path / "nginx.conf").write_text(
-        f"pid {tmp_path}/nginx.pid; error_log stderr; daemon off; events {{}} http {{ access_log off; include site.conf; }}"
-    )
-    command = ["nginx", "-p", tmp_path, "-c", tmp_path / "nginx.conf"]
-    tested = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)
-    assert tested.returncode == 0, tested.stderr
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as nginx:
-        wait_until((tmp_path / "nginx.pid").exists, "nginx did not start")
-        yield plain, tls
-        nginx.terminate()
+    with behind_nginx(site, tmp_path) as ports:
+        yield ports
 
 
 def test_behind_nginx_the_site_is_reached_by_its_name_and_by_tls_alone(site, proxied, tmp_path):
