@@ -13,7 +13,7 @@ COOKIE = re.compile(rb"csrftoken=([^;]+)")
 LENGTH = re.compile(rb"content-length: (\d+)", re.IGNORECASE)
 
 
-def make_study(**fields):
+def make_study(clip_bytes=CLIP_BYTES, **fields):
     """Return an open study of 13 clips in three conditions."""
     from django.contrib.auth import get_user_model
     from django.core.files.base import ContentFile
@@ -29,7 +29,7 @@ def make_study(**fields):
         for i in range(n_clips):
             clip = Clip.objects.create(owner=owner, title=name, source="generated", seconds=30, loudness_lufs=-23)
             stimulus = Stimulus(condition=condition, clip=clip, label=f"{name} {i}", row=name)
-            stimulus.sound.save("clip.mp3", ContentFile(bytes(CLIP_BYTES)))
+            stimulus.sound.save("clip.mp3", ContentFile(bytes(clip_bytes)))
     return study
 
 

@@ -256,6 +256,10 @@ class JobQuerySet(OwnedQuerySet):
         )
         return self.select_related("checkpoint", "corpus", "run__corpus").get(pk=job_id) if taken else None
 
+    def underway(self):
+        """Those that a worker which lives works on."""
+        return self.filter(state=Job.State.RUNNING, lease_until__gte=timezone.now())
+
     def sweep(self):
         """Put back into the queue what a dead worker left and what the queue lost. Returns how many jobs that were."""
         unfinished = self.filter(state__in=[Job.State.WAITING, Job.State.RUNNING])

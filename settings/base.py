@@ -5,6 +5,8 @@ from pathlib import Path
 
 import environ
 
+from settings.required import refuse
+
 # Two BLAS threads under load made the same fit fifty times slower; set before anything loads numpy.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
@@ -16,7 +18,7 @@ DATA_DIR = Path(env("EARMARK_DATA", default=str(ROOT / "var")))
 try:
     DATA_DIR.mkdir(parents=True, exist_ok=True)
 except OSError as error:
-    raise SystemExit(f"EARMARK_DATA: the folder {DATA_DIR} cannot be made: {error.strerror}.") from error
+    refuse(f"EARMARK_DATA: the folder {DATA_DIR} cannot be made: {error.strerror}.")
 CORPUS_DIR = DATA_DIR / "corpora"
 RUN_DIR = DATA_DIR / "runs"
 
@@ -38,6 +40,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "settings.edge.HealthFromThisMachine",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -49,6 +52,8 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
+    "settings.edge.NoTrace",
+    "settings.limits.AnswersOfASession",
 ]
 
 ROOT_URLCONF = "settings.urls"
@@ -123,6 +128,8 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": ["'none'"],
     }
 }
+# How many answers a session may send at once, and how often one more from then on; None: as many as it likes.
+ANSWERS_OF_A_SESSION: dict | None = None
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = True
@@ -137,7 +144,7 @@ FILE_UPLOAD_HANDLERS = [
 ]
 FILE_UPLOAD_PERMISSIONS = 0o640
 
-LOGGING = {
+LOGGING: dict = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},

@@ -1,13 +1,22 @@
 """Behind TLS. Secrets and addresses come from the environment; without them the site does not start."""
 
 from settings.base import *  # noqa: F403
-from settings.base import env
+from settings.base import LOGGING, env
+from settings.required import allowed_hosts, secret_key
 
 DEBUG = False
-SECRET_KEY = env("SECRET_KEY")
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS")
-CSRF_TRUSTED_ORIGINS = [f"https://{host}" for host in ALLOWED_HOSTS]
+SECRET_KEY = secret_key(env)
+ALLOWED_HOSTS = allowed_hosts(env)
+# A leading dot means all names below, which an origin spells with a star.
+CSRF_TRUSTED_ORIGINS = [f"https://{'*' if host.startswith('.') else ''}{host}" for host in ALLOWED_HOSTS]
+# Without EMAIL_URL what would be mailed is written to the log, for whoever looks after the site to pass on.
+globals().update(env.email_url("EMAIL_URL", default="consolemail://"))
+EMAIL_TIMEOUT = 10  # seconds: nobody's page waits longer for a mail server
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env("EMAIL_FROM", default=f"earmark@{ALLOWED_HOSTS[0].lstrip('.')}")
+# Who answers faster than this for long does not listen; thirty people behind one address are thirty sessions.
+ANSWERS_OF_A_SESSION = {"burst": 10, "every_seconds": 2}
 SECURE_SSL_REDIRECT = True
+SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_HSTS_SECONDS = 31_536_000
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
@@ -20,3 +29,4 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
+LOGGING["formatters"]["line"]["()"] = "settings.logs.OneLine"

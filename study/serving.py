@@ -55,7 +55,7 @@ def serve(port, announce):
             *("-m", "gunicorn", "settings.wsgi", "--bind", f"127.0.0.1:{port}", "--workers", "2", "--threads", "4"),
             *("--log-level", "warning"),
         )
-        processes["worker"] = _start("manage.py", "db_worker", "--no-reload", "--verbosity", "0")
+        processes["worker"] = _start("manage.py", "worker", "--no-reload", "--verbosity", "0")
         _wait_for(port, processes)
         announce()
         while True:

@@ -1,17 +1,19 @@
 """What people and logs read when something is wrong."""
 
 import logging
+import sys
 
 import pytest
 from django.template.loader import render_to_string
 from django.utils import translation
 
-from settings.logs import WithoutCodes
+from settings.logs import OneLine, WithoutCodes
 
 SENTENCES = {
     "404.html": ("There is nothing here", "Hier ist nichts"),
     "403_csrf.html": ("This did not come from our page", "Das kam nicht von unserer Seite"),
     "400.html": ("This request could not be read", "Diese Anfrage war nicht zu lesen"),
+    "429.html": ("One moment, please", "Einen Moment, bitte"),
     "500.html": ("Something went wrong on our side", "Bei uns ist etwas schiefgegangen"),
 }
 
@@ -47,3 +49,18 @@ def test_no_log_holds_what_opens_a_session_or_a_sound(path, logged):
 
     assert WithoutCodes().filter(record)
     assert record.getMessage() == logged
+
+
+def test_a_fault_is_one_line_of_the_log_with_its_traceback():
+    try:
+        raise ValueError("first\n2026-01-01 00:00:00 ERROR forged")
+    except ValueError:
+        record = logging.LogRecord("study", logging.ERROR, "", 0, "%s", ("x" * 900 + "\r\n",), sys.exc_info())
+
+    WithoutCodes().filter(record)
+    line = OneLine("{levelname} {message}", style="{").format(record)
+
+    assert len(record.getMessage()) == 500
+    assert line.startswith("ERROR xxx")
+    assert line.endswith(r"ValueError: first\n2026-01-01 00:00:00 ERROR forged")
+    assert line.isprintable()
