@@ -1,6 +1,7 @@
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.db.models import Exists, OuterRef, Q
 
 
 class Researcher(AbstractUser):
@@ -23,8 +24,16 @@ class ChangeQuerySet(models.QuerySet):
             kind=kind_of(subject),
             subject=str(subject.pk),
             title=str(subject)[:200],
+            owner=getattr(subject, "owner", None),
             details=details,
         )
+
+    def visible_to(self, researcher):
+        """What somebody did, what was done to their things, and to what is shared with them; staff see all."""
+        if researcher.is_staff:
+            return self.all()
+        shared = Share.objects.filter(researcher=researcher, kind=OuterRef("kind"), subject=OuterRef("subject"))
+        return self.filter(Q(researcher=researcher) | Q(owner=researcher) | Exists(shared))
 
 
 class Change(models.Model):
@@ -34,10 +43,11 @@ class Change(models.Model):
     researcher = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="changes"
     )  # null: a command
-    deed = models.CharField(max_length=60)  # as a person reads it: "opened", "unsealed the results"
+    deed = models.CharField(max_length=240)  # as a person reads it: "opened", "unsealed the results"
     kind = models.CharField(max_length=40)  # what was changed: "study", "clip"
     subject = models.CharField(max_length=40)  # its key
     title = models.CharField(max_length=200)  # what it was called then
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="+")  # whose
     details = models.JSONField(default=dict)
 
     objects = ChangeQuerySet.as_manager()
@@ -50,5 +60,60 @@ class Change(models.Model):
         return f"{self.title}: {self.deed}"
 
 
+class ShareQuerySet(models.QuerySet):
+    def about(self, thing):
+        return self.filter(kind=kind_of(thing), subject=str(thing.pk))
+
+    def give(self, thing, researcher, role):
+        """Let somebody see a thing, or change it too. Who has it already gets the new role."""
+        typed = {key_column(type(thing)): thing.pk}
+        about = {"kind": kind_of(thing), "subject": str(thing.pk), "researcher": researcher}
+        return self.update_or_create(**about, defaults={"role": role}, create_defaults={"role": role, **typed})
+
+    def keys(self, model, researcher, *roles):
+        """The keys of the things of one kind that are shared with somebody, as a subquery."""
+        rows = self.filter(kind=kind_of(model), researcher=researcher)
+        return (rows.filter(role__in=roles) if roles else rows).values(key_column(model))
+
+
+class Share(models.Model):
+    """Something of one researcher's that another may see, or change too. Only its owner shares and deletes."""
+
+    class Role(models.TextChoices):
+        VIEWER = "viewer", "May look: pages, results and downloads"
+        EDITOR = "editor", "May change it too"
+
+    researcher = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="shares")
+    role = models.CharField(max_length=10, choices=Role.choices)
+    kind = models.CharField(max_length=40)  # what is shared: "study", "clip"
+    subject = models.CharField(max_length=40)  # its key, as in Change
+    # The same key in its own type, of which every database makes a subquery: one of the two.
+    number = models.BigIntegerField(null=True)
+    uuid = models.UUIDField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ShareQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["researcher__username"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "subject", "researcher"], name="one_share_of_a_thing_with_somebody"
+            ),
+            models.CheckConstraint(name="share_role", condition=Q(role__in=["viewer", "editor"])),
+            models.CheckConstraint(
+                name="share_has_one_typed_key",
+                condition=Q(number=None, uuid__isnull=False) | Q(number__isnull=False, uuid=None),
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.kind} {self.subject}: {self.researcher}, {self.role}"
+
+
 def kind_of(subject):
     return subject._meta.model_name
+
+
+def key_column(model):
+    return "uuid" if isinstance(model._meta.pk, models.UUIDField) else "number"

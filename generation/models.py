@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from accounts.sharing import OwnedQuerySet, SharedQuerySet
 from music.refusal import shown_name
 from training.families import FAMILIES
 
@@ -58,12 +59,6 @@ class Owned(models.Model):
 
     class Meta:
         abstract = True
-
-
-class OwnedQuerySet(models.QuerySet):
-    def visible_to(self, researcher):
-        """What this researcher may see. (Sharing widens this one place.)"""
-        return self.filter(owner=researcher)
 
 
 class Corpus(Owned):
@@ -150,7 +145,7 @@ class Checkpoint(Owned):
     card = models.JSONField()
     run = models.ForeignKey(TrainingRun, null=True, on_delete=models.PROTECT, related_name="checkpoints")
 
-    objects = OwnedQuerySet.as_manager()
+    objects = SharedQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at"]
@@ -498,7 +493,7 @@ class Clip(Owned):
     # seed, sampling settings, checkpoint and corpus checksums, renderer, SoundFont, versions, sha256 of roll and master
     provenance = models.JSONField(default=dict)
 
-    objects = OwnedQuerySet.as_manager()
+    objects = SharedQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at", "index"]

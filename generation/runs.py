@@ -15,7 +15,7 @@ from generation.models import Corpus, Job, TrainingRun
 from generation.network_picture import network_picture
 from generation.run_forms import ResumeForm, TrainingForm
 from generation.verdict import loss_of
-from generation.views import loss_figure, page_of, picture_of, visible
+from generation.views import editable, loss_figure, page_of, picture_of, visible
 from training.families import FAMILIES
 
 SAMPLE_SECONDS = 10
@@ -127,7 +127,7 @@ def run_loss(request, id):
 @login_required
 @require_POST
 def resume_run(request, id):
-    run = visible(request, TrainingRun, id)
+    run = editable(request, TrainingRun, id)
     if run.is_underway:
         if not (run.job.is_lost and run.job.put_back()):
             messages.warning(request, "It is underway already.")
@@ -146,7 +146,7 @@ def resume_run(request, id):
 @require_POST
 def sample_run(request, id):
     """Ask for one short clip of the best epoch so far; always of the run's seed, so that only the epoch differs."""
-    run = visible(request, TrainingRun, id)
+    run = editable(request, TrainingRun, id)
     obstacle = why_no_sample(run)
     if obstacle:
         messages.warning(request, obstacle)

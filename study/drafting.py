@@ -9,6 +9,8 @@ from django.db import transaction
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts import sharing
+from accounts.models import Share
 from study import duration, opening, tasks
 from study.forms import ClipsForm, ConditionForm, LabelForm, ScaleForm, StudyForm, next_scale
 from study.models import Condition, Stimulus, Study
@@ -18,15 +20,14 @@ reads_and_writes = require_http_methods(["GET", "HEAD", "POST"])
 
 
 def edits_draft(view):
-    """Hand the view a draft; refuse any other study. A POST has it locked, so that it cannot open meanwhile."""
+    """Hand the view a draft that its researcher may change; refuse any other study. A POST has it locked, so that it cannot open meanwhile."""
 
     @login_required
     @wraps(view)
     def edit(request, slug, **kwargs):
         with transaction.atomic() if request.method == "POST" else nullcontext():
-            visible = Study.objects.visible_to(request.user)
-            locked = visible.select_for_update() if request.method == "POST" else visible
-            study = get_object_or_404(locked, slug=slug)
+            rows = Study.objects.select_for_update() if request.method == "POST" else Study.objects.all()
+            study = sharing.editable(request, rows, slug=slug)
             if not study.may_be_edited:
                 return render(request, "study/frozen.html", {"study": study}, status=409)
             return view(request, study, **kwargs)
@@ -65,8 +66,10 @@ def _settings(request, form, study=None):
 @reads_and_writes
 @edits_draft
 def remove(request, study):
+    sharing.require_owner(request, study)
     if request.method != "POST":
         return confirm(request, study, f"Remove the draft “{study}”? Its clips stay.", "Remove the draft")
+    Share.objects.about(study).delete()
     study.delete()
     messages.success(request, f"The draft “{study}” is gone.")
     return redirect("study:studies")

@@ -4,6 +4,8 @@ import re
 
 from django.urls import reverse
 
+from accounts.models import Share
+
 SETTINGS = {
     "title": "Pilot",
     "public_title": "Music and you",
@@ -44,6 +46,8 @@ PAGES = {
     "open_again": {"POST"},
     "take_back": {"POST"},
     "close": {"GET", "POST"},
+    "share": {"GET", "POST"},
+    "end_share": {"POST"},
     "progress": {"GET"},
     "charts": {"GET"},
     "plan": {"GET"},
@@ -80,6 +84,9 @@ OF_PARTICIPANTS = {"withdraw", "welcome", "step", "rate", "shown", "heard", "sou
 
 
 def address(name, study):
+    if name == "end_share":
+        given = Share.objects.about(study).first()
+        return reverse("study:end_share", args=[study.slug, given.pk if given else 1])
     if name in OF_NOBODY:
         return reverse(f"study:{name}")
     if name in OF_A_STIMULUS:
