@@ -1,7 +1,16 @@
+import hashlib
+import secrets
+from datetime import timedelta
+
 from django.conf import settings
+from django.contrib.auth import SESSION_KEY
 from django.contrib.auth.models import AbstractUser
-from django.db import models
+from django.contrib.sessions.models import Session
+from django.db import models, transaction
 from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+
+INVITATION_VALID = timedelta(days=7)
 
 
 class Researcher(AbstractUser):
@@ -9,6 +18,60 @@ class Researcher(AbstractUser):
 
     def __str__(self):
         return self.get_full_name() or self.username
+
+    def suspend(self):
+        """Let them in no more, and end their sessions at once. What is theirs stays."""
+        self.is_active = False
+        self.save(update_fields=["is_active"])
+        for session in Session.objects.iterator():
+            if session.get_decoded().get(SESSION_KEY) == str(self.pk):
+                session.delete()
+
+    def restore(self):
+        self.is_active = True
+        self.save(update_fields=["is_active"])
+
+
+class InvitationQuerySet(models.QuerySet):
+    def invite(self, made_by, for_whom):
+        """Return (invitation, token). The token is in the link and nowhere else: only its hash is kept."""
+        token = secrets.token_urlsafe(32)
+        about = {"made_by": made_by, "for_whom": for_whom, "expires_at": timezone.now() + INVITATION_VALID}
+        return self.create(token_hash=hashed(token), **about), token
+
+    def open(self):
+        return self.filter(used_at=None, expires_at__gt=timezone.now())
+
+    def of_token(self, token):
+        return self.open().filter(token_hash=hashed(token)).first()
+
+
+class Invitation(models.Model):
+    """A link by which one person becomes a researcher: once, within a week."""
+
+    token_hash = models.CharField(max_length=64, unique=True)
+    for_whom = models.CharField(max_length=200)  # what the inviter calls them
+    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="invitations")
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True)
+
+    objects = InvitationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+
+    def __str__(self):
+        return self.for_whom
+
+    @transaction.atomic
+    def accept(self, form):
+        """Return the new researcher, or None if the link was used or taken back meanwhile."""
+        if not Invitation.objects.open().filter(pk=self.pk).update(used_at=timezone.now()):
+            return None
+        researcher = form.save()
+        Change.objects.note(researcher, f"joined, invited by {self.made_by.username}", researcher)
+        return researcher
 
 
 class ChangeQuerySet(models.QuerySet):
@@ -117,3 +180,8 @@ def kind_of(subject):
 
 def key_column(model):
     return "uuid" if isinstance(model._meta.pk, models.UUIDField) else "number"
+
+
+def hashed(token):
+    """A random token of 256 bits needs no salt and no slow hash: nobody guesses it from what is stored."""
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -104,6 +104,11 @@ def text(response):
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode()))
 
 
+def without_tokens(response):
+    """The page without what is drawn by chance each time, against forged requests."""
+    return re.sub(r'"\w{64}"', '""', response.content.decode())
+
+
 def rows_of(page):
     """The cells of the tables' bodies on a page, row by row."""
     rows = re.findall(r"<tr>(.*?)</tr>", page.content.decode().replace("\n", " "))

@@ -24,16 +24,27 @@ def each(answers):
 
 ALL = each("in in in in in in in")
 NONE = each("method method method method method method method")
+NONE_BUT_STAFF = each("login login refused refused refused refused method")
 RESEARCHERS = each("login login in in in in in")  # their own things: a list, a form for something new
 SEES = each("login login hidden in in in hidden")
 CHANGES = each("login login hidden refused in in hidden")
 SHARES = each("login login hidden refused refused in hidden")
+STAFF = each("login login refused refused refused refused in")
 OWNS = each("login login hidden hidden hidden in hidden")  # what cannot be shared
 
 # Page -> what GET and POST are answered.
 TABLE = {
     "accounts:login": (ALL, ALL),
     "accounts:logout": (NONE, ALL),
+    **dict.fromkeys(
+        ["accounts:password_reset", "accounts:join"], (ALL, ALL)
+    ),  # whoever has the link has the invitation
+    "accounts:password_reset_done": (ALL, NONE),
+    "accounts:password_reset_confirm": (ALL, ALL),
+    **dict.fromkeys(["accounts:account", "accounts:log"], (RESEARCHERS, NONE)),
+    "accounts:password_change": (RESEARCHERS, RESEARCHERS),
+    **dict.fromkeys(["accounts:people", "accounts:suspend", "accounts:restore"], (STAFF, STAFF)),
+    **dict.fromkeys(["accounts:take_back", "accounts:reset_link"], (NONE_BUT_STAFF, STAFF)),
     **dict.fromkeys(["study:step", "study:sound"], (ALL, NONE)),  # whoever has the code has the session
     **dict.fromkeys(["study:welcome", "study:withdraw"], (ALL, ALL)),
     **dict.fromkeys(["study:rate", "study:shown", "study:heard"], (NONE, ALL)),

@@ -10,7 +10,8 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import Share
+from accounts.models import Invitation, Share
+from accounts.people import reset_address
 from generation.models import Checkpoint, Clip, Job, Upload
 from music import lpd, pianoroll
 from study.models import Analysis, Condition, Scale, Stimulus, Study
@@ -36,6 +37,7 @@ class World:
     studies: dict  # draft, open, closed
     clients: dict = field(default_factory=dict)  # who -> client
     session: object = None  # a participant's
+    of_accounts: dict = field(default_factory=dict)  # page -> what its address names
 
     def shared_with(self, thing):
         return Share.objects.about(thing).first().pk
@@ -46,7 +48,7 @@ class World:
         if namespace == "study":
             return self._of_study(page, self.studies[study])
         if namespace == "accounts":
-            return reverse(name)
+            return reverse(name, args=self.of_accounts.get(page, []))
         kind, *more = OF_THINGS.get(page, (None,))
         about = [] if kind is None else [self.things[kind] if kind == "batch" else self.things[kind].pk]
         return reverse(name, args=about + [self.shared_with(self.things[kind]) for _ in more])
@@ -98,6 +100,7 @@ def world(ada, ben, corpus, make_clip, django_user_model, tmp_path, settings):
         Share.objects.give(thing, people["viewer"], "viewer")
         Share.objects.give(thing, people["editor"], "editor")
     world.session = studies["open"].admit()
+    world.of_accounts = _accounts(ada, people["stranger"])
     world.clients = {"anonymous": Client(), "participant": Client()}
     world.clients["participant"].get(f"/t/{world.session.code}/")
     for who, researcher in people.items():
@@ -145,6 +148,13 @@ def _study(ada, clip, state):
     for stimulus in study.stimuli() if state != "draft" else ():
         stimulus.sound.save("sound.mp3", ContentFile(b"sound"))
     return study
+
+
+def _accounts(ada, other):
+    invitation, token = Invitation.objects.invite(ada, f"{SECRET} guest")
+    reset = reset_address(other).split("/")[-3:-1]
+    about_other = dict.fromkeys(("suspend", "restore", "reset_link"), (other.pk,))
+    return {"join": (token,), "take_back": (invitation.pk,), "password_reset_confirm": reset, **about_other}
 
 
 def _analyse(ada, study):
