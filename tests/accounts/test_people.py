@@ -147,9 +147,9 @@ def test_people_are_listed_with_their_state(client_of, sue, ada, ben):
     Researcher.objects.filter(pk=sue.pk).update(last_login=None)
 
     assert [row[:4] for row in rows_of(client.get("/accounts/people/"))] == [
-        ["ada", "ada@example.org", "active", "1 Mar 2026, 12:00"],
-        ["ben", "", "suspended", "never"],
-        ["sue", "", "staff", "never"],
+        ["ada", "ada@example.org", "active", "last login 1 Mar 2026, 12:00"],
+        ["ben", "", "suspended", "last login never"],
+        ["sue", "", "staff", "last login never"],
     ]
 
 
