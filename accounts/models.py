@@ -10,6 +10,7 @@ from django.db import models, transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
+LONGEST_DEED = 240
 INVITATION_VALID = timedelta(days=7)
 
 
@@ -83,7 +84,7 @@ class ChangeQuerySet(models.QuerySet):
         """Write down that somebody did something to a thing. researcher: None for a command or a worker"""
         return self.create(
             researcher=researcher,
-            deed=deed,
+            deed=deed[:LONGEST_DEED],
             kind=kind_of(subject),
             subject=str(subject.pk),
             title=str(subject)[:200],
@@ -106,7 +107,7 @@ class Change(models.Model):
     researcher = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.PROTECT, related_name="changes"
     )  # null: a command
-    deed = models.CharField(max_length=240)  # as a person reads it: "opened", "unsealed the results"
+    deed = models.CharField(max_length=LONGEST_DEED)  # as a person reads it: "opened", "unsealed the results"
     kind = models.CharField(max_length=40)  # what was changed: "study", "clip"
     subject = models.CharField(max_length=40)  # its key
     title = models.CharField(max_length=200)  # what it was called then

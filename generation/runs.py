@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts.models import Change
 from generation import facts
 from generation.models import Corpus, Job, TrainingRun
 from generation.network_picture import network_picture
@@ -129,7 +130,9 @@ def run_loss(request, id):
 def resume_run(request, id):
     run = editable(request, TrainingRun, id)
     if run.is_underway:
-        if not (run.job.is_lost and run.job.put_back()):
+        if run.job.is_lost and run.job.put_back():
+            Change.objects.note(request.user, "put it back into the queue", run)
+        else:
             messages.warning(request, "It is underway already.")
         return redirect("generation:run", run.pk)
     form = ResumeForm(request.POST, run=run)

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import sharing, sharing_pages
-from accounts.models import kind_of
+from accounts.models import Change, kind_of
 from generation import facts, ranges
 from generation.bounded import takes_files
 from generation.corpora import DEFAULT_SECONDS, why_no_opening
@@ -143,7 +143,9 @@ def job_clips(request, id):
 @require_POST
 def cancel_job(request, id):
     job = editable(request, Job, id)
-    if not job.cancel():
+    if job.cancel():
+        Change.objects.note(request.user, "cancelled it", job.run or job)
+    else:
         messages.warning(request, "It had ended already.")
     if job.run_id:
         return redirect("generation:run", job.run_id)

@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import sharing
-from accounts.models import Share
+from accounts.models import Change, Share
 from study import duration, opening, tasks
 from study.forms import ClipsForm, ConditionForm, LabelForm, ScaleForm, StudyForm, next_scale
 from study.models import Condition, Stimulus, Study
@@ -35,6 +35,10 @@ def edits_draft(view):
     return edit
 
 
+def note(request, study, deed, **details):
+    Change.objects.note(request.user, deed, study, **details)
+
+
 def confirm(request, study, question, button):
     return render(request, "study/confirm.html", {"study": study, "question": question, "button": button})
 
@@ -44,7 +48,10 @@ def confirm(request, study, question, button):
 def new_study(request):
     form = StudyForm(request.POST or None, instance=Study(owner=request.user))
     if form.is_valid():
-        return redirect("study:study", form.save().slug)
+        with transaction.atomic():
+            study = form.save()
+            note(request, study, "made it")
+        return redirect("study:study", study.slug)
     return _settings(request, form)
 
 
@@ -54,6 +61,8 @@ def settings(request, study):
     form = StudyForm(request.POST or None, instance=study)
     if form.is_valid():
         form.save()
+        if form.changed_data:
+            note(request, study, "changed the settings", fields=form.changed_data)
         return redirect("study:study", study.slug)
     return _settings(request, form, study)
 
@@ -69,6 +78,7 @@ def remove(request, study):
     sharing.require_owner(request, study)
     if request.method != "POST":
         return confirm(request, study, f"Remove the draft “{study}”? Its clips stay.", "Remove the draft")
+    note(request, study, "removed it")
     Share.objects.about(study).delete()
     study.delete()
     messages.success(request, f"The draft “{study}” is gone.")
@@ -98,7 +108,7 @@ def _estimate(request, study):
 def new_scale(request, study):
     form = ScaleForm(request.POST or None, instance=next_scale(study))
     if form.is_valid():
-        form.save()
+        note(request, study, f"added the question “{form.save()}”")
         return redirect("study:study", study.slug)
     return render(request, "study/scale.html", {"study": study, "form": form}, status=422 if form.is_bound else 200)
 
@@ -108,7 +118,7 @@ def new_scale(request, study):
 def scale(request, study, pk):
     form = ScaleForm(request.POST or None, instance=get_object_or_404(study.scales, pk=pk))
     if form.is_valid():
-        form.save()
+        note(request, study, f"changed the question “{form.save()}”", fields=form.changed_data)
         return redirect("study:study", study.slug)
     return render(request, "study/scale.html", {"study": study, "form": form}, status=422 if form.is_bound else 200)
 
@@ -118,6 +128,7 @@ def scale(request, study, pk):
 def move_scale(request, study, pk):
     scale = get_object_or_404(study.scales, pk=pk)
     study.put_in_order(moved(study.scales.all(), scale, request.POST.get("direction")))
+    note(request, study, f"moved the question “{scale}”")
     return redirect("study:study", study.slug)
 
 
@@ -128,6 +139,7 @@ def remove_scale(request, study, pk):
     if request.method != "POST":
         return confirm(request, study, f"Remove the question “{scale.question}” ({scale})?", "Remove")
     scale.delete()
+    note(request, study, f"removed the question “{scale}”")
     return redirect("study:study", study.slug)
 
 
@@ -136,6 +148,7 @@ def remove_scale(request, study, pk):
 def open_study(request, study):
     try:
         tasks.ask_to_open(study)
+        note(request, study, "asked to open it")
     except opening.NotReadyError:
         messages.error(request, "The study was not opened: something is missing.")
     return redirect("study:study", study.slug)
@@ -147,7 +160,9 @@ def new_condition(request, study):
     position = study.conditions.count() + 1
     form = ConditionForm(request.POST, instance=Condition(study=study, position=position))
     if form.is_valid():
-        return redirect("study:clips", study.slug, form.save().pk)
+        condition = form.save()
+        note(request, study, f"added the condition “{condition}”")
+        return redirect("study:clips", study.slug, condition.pk)
     return render(request, "study/condition.html", {"study": study, "form": form}, status=422)
 
 
@@ -159,6 +174,7 @@ def condition(request, study, pk):
     form = ConditionForm(request.POST or None, instance=condition)
     if form.is_valid():
         form.save().put_in_order(condition.stimuli.all(), old_name)
+        note(request, study, f"changed the condition “{old_name}”", name=condition.name)
         return redirect("study:study", study.slug)
     return render(request, "study/condition.html", {"study": study, "form": form}, status=422 if form.is_bound else 200)
 
@@ -170,6 +186,7 @@ def remove_condition(request, study, pk):
     if request.method != "POST":
         return confirm(request, study, f"Remove the condition “{condition}”? Its clips stay yours.", "Remove")
     condition.delete()
+    note(request, study, f"removed the condition “{condition}”")
     return redirect("study:study", study.slug)
 
 
@@ -178,6 +195,7 @@ def remove_condition(request, study, pk):
 def move_condition(request, study, pk):
     condition = get_object_or_404(study.conditions, pk=pk)
     study.put_in_order(moved(study.conditions.all(), condition, request.POST.get("direction")))
+    note(request, study, f"moved the condition “{condition}”")
     return redirect("study:study", study.slug)
 
 
@@ -191,6 +209,7 @@ def clips(request, study, pk):
     form = ClipsForm(chosen, condition=condition, researcher=request.user)
     if form.is_valid():
         condition.choose(form.cleaned_data["clips"])
+        note(request, study, f"chose {len(form.cleaned_data['clips'])} clips for “{condition}”")
         return redirect("study:study", study.slug)
     context = {"study": study, "condition": condition, "form": form, "groups": list(form.groups())}
     return render(request, "study/clips.html", context, status=422 if form.is_bound else 200)
@@ -200,9 +219,10 @@ def clips(request, study, pk):
 @edits_draft
 def label(request, study, pk):
     stimulus = get_object_or_404(Stimulus.objects.filter(condition__study=study), pk=pk)
+    old_label = stimulus.label
     form = LabelForm(request.POST or None, instance=stimulus)
     if form.is_valid():
-        form.save()
+        note(request, study, f"called the clip “{old_label}” “{form.save()}”")
         stimulus.condition.put_in_order(stimulus.condition.stimuli.all())
         return redirect("study:study", study.slug)
     context = {"study": study, "stimulus": stimulus, "form": form}
@@ -215,6 +235,7 @@ def move_stimulus(request, study, pk):
     stimulus = get_object_or_404(Stimulus.objects.filter(condition__study=study), pk=pk)
     siblings = stimulus.condition.stimuli.all()
     stimulus.condition.put_in_order(moved(siblings, stimulus, request.POST.get("direction")))
+    note(request, study, f"moved the clip “{stimulus}”")
     return redirect("study:study", study.slug)
 
 
@@ -225,6 +246,7 @@ def remove_stimulus(request, study, pk):
     if request.method != "POST":
         return confirm(request, study, f"Remove “{stimulus}” from the study? The clip stays yours.", "Remove")
     stimulus.delete()
+    note(request, study, f"removed the clip “{stimulus}” from it")
     stimulus.condition.put_in_order(stimulus.condition.stimuli.all())
     return redirect("study:study", study.slug)
 

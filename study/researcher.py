@@ -9,6 +9,7 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_POST
 
 from accounts import sharing, sharing_pages
+from accounts.models import Change
 from study import duration, opening, tables, tasks
 from study.drafting import confirm, reads, reads_and_writes
 from study.forms import ConditionForm
@@ -103,8 +104,8 @@ def _look_again():
 def open_again(request, slug):
     """Ask once more for an opening that shows no sign of life; one that goes on is left alone."""
     study = study_to_change(request, slug)
-    if opening.is_stalled(study):
-        tasks.ask_again(study)
+    if opening.is_stalled(study) and tasks.ask_again(study):
+        Change.objects.note(request.user, "asked again to open it", study)
     return redirect("study:study", study.slug)
 
 
@@ -112,7 +113,8 @@ def open_again(request, slug):
 @require_POST
 def take_back(request, slug):
     study = study_to_change(request, slug)
-    tasks.take_back(study)
+    if tasks.take_back(study):
+        Change.objects.note(request.user, "took the opening back", study)
     return redirect("study:study", study.slug)
 
 
@@ -125,7 +127,7 @@ def close(request, slug):
     if request.method != "POST":
         question = "Nobody new can take part then; those inside may finish. A closed study stays closed."
         return confirm(request, study, f"Close “{study}”? {question}", "Close the study")
-    study.close()
+    study.close(request.user)
     return redirect("study:study", study.slug)
 
 

@@ -113,11 +113,12 @@ class Study(models.Model):
             member.position = position
         type(members[0]).objects.bulk_update(members, ["position"])
 
-    def close(self):
+    def close(self, researcher=None):
         """Take in nobody new; who is inside may finish. A study that is not open stays as it is."""
-        Study.objects.filter(pk=self.pk, state=self.State.OPEN).update(
-            state=self.State.CLOSED, closed_at=timezone.now()
-        )
+        as_found = Study.objects.filter(pk=self.pk, state=self.State.OPEN)
+        with transaction.atomic():
+            if as_found.update(state=self.State.CLOSED, closed_at=timezone.now()):
+                Change.objects.note(researcher, "closed it", self)
         self.refresh_from_db()
 
     @property
