@@ -7,6 +7,7 @@ from pathlib import Path
 from django.conf import settings
 from django.utils.text import slugify
 
+from accounts.models import Change
 from generation.models import Corpus
 from music import pianoroll
 from training import corpus as packed
@@ -37,13 +38,15 @@ def register(owner, name, folder):
     """Make the row of a corpus that `training.corpus` built in this folder below settings.CORPUS_DIR."""
     folder = Path(folder).resolve()
     card = packed.open_corpus(folder).card
-    return Corpus.objects.create(
+    corpus = Corpus.objects.create(
         owner=owner,
         name=name,
         folder=str(folder.relative_to(Path(settings.CORPUS_DIR).resolve())),
         card=card,
         checksum=card["checksum"],
     )
+    Change.objects.note(owner, "made it", corpus)
+    return corpus
 
 
 def is_up_to_date(corpus):

@@ -8,6 +8,8 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from accounts.models import Change
+from accounts.sharing import OwnedQuerySet, SharedQuerySet
 from music.refusal import shown_name
 from training.families import FAMILIES
 
@@ -58,12 +60,6 @@ class Owned(models.Model):
 
     class Meta:
         abstract = True
-
-
-class OwnedQuerySet(models.QuerySet):
-    def visible_to(self, researcher):
-        """What this researcher may see. (Sharing widens this one place.)"""
-        return self.filter(owner=researcher)
 
 
 class Corpus(Owned):
@@ -150,7 +146,7 @@ class Checkpoint(Owned):
     card = models.JSONField()
     run = models.ForeignKey(TrainingRun, null=True, on_delete=models.PROTECT, related_name="checkpoints")
 
-    objects = OwnedQuerySet.as_manager()
+    objects = SharedQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at"]
@@ -235,14 +231,17 @@ class JobQuerySet(OwnedQuerySet):
         return job.enqueue()
 
     def _plan(self, owner, kind, n_total, wishes, **about):
-        return self.create(
-            owner=owner,
-            kind=kind,
-            n_total=n_total,
-            settings=wishes,
-            lease_until=timezone.now() + QUEUE_PATIENCE,
-            **about,
-        )
+        with transaction.atomic():
+            job = self.create(
+                owner=owner,
+                kind=kind,
+                n_total=n_total,
+                settings=wishes,
+                lease_until=timezone.now() + QUEUE_PATIENCE,
+                **about,
+            )
+            Change.objects.note(owner, job.wish, job.run or job.checkpoint or job.corpus or job)
+        return job
 
     def claim(self, job_id, worker):
         """Take a waiting job for this worker; None if it is taken, finished or cancelled already."""
@@ -344,6 +343,18 @@ class Job(Owned):
         return about or f"{self.n_total} file{'s' if self.n_total > 1 else ''}"
 
     @property
+    def wish(self):
+        """What somebody did who asked for it, as the log says."""
+        wishes = {
+            self.Kind.CLIPS: f"asked for {self.n_total} clip{'s' if self.n_total > 1 else ''}",
+            self.Kind.REFERENCES: f"asked for {self.n_total} clip{'s' if self.n_total > 1 else ''} of real music",
+            self.Kind.TRAINING: "started training" if not (self.run and self.run.history) else "went on training",
+            self.Kind.UPLOADS: f"had {self.n_total} file{'s' if self.n_total > 1 else ''} read",
+            self.Kind.SAMPLE: "asked for a sample",
+        }
+        return wishes.get(self.kind, "asked for it")
+
+    @property
     def makes_clips(self):
         return self.kind in (self.Kind.CLIPS, self.Kind.REFERENCES, self.Kind.UPLOADS, self.Kind.SAMPLE)
 
@@ -412,6 +423,7 @@ class UploadQuerySet(OwnedQuerySet):
         upload = self.model(owner=owner, batch=batch, name=name, n_bytes=file.size)
         upload.file.save("", file, save=False)
         upload.save(force_insert=True)
+        Change.objects.note(owner, "brought the file", upload)
         return upload
 
     def sweep(self):
@@ -502,7 +514,7 @@ class Clip(Owned):
     # seed, sampling settings, checkpoint and corpus checksums, renderer, SoundFont, versions, sha256 of roll and master
     provenance = models.JSONField(default=dict)
 
-    objects = OwnedQuerySet.as_manager()
+    objects = SharedQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at", "index"]

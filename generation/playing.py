@@ -7,6 +7,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from django.db import transaction
 
+from accounts.models import Change
 from generation.models import Clip
 from generation.storing import sha256, stored
 from music import audio, loudness, lpd, render
@@ -86,6 +87,7 @@ def kept(prepared):
         unfinished.enter_context(transaction.atomic())
         for one in prepared:
             one.clip.save(force_insert=True)
+            Change.objects.note(one.clip.owner, "had it made", one.clip)
         yield
 
 

@@ -10,12 +10,13 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts.models import Change
 from generation import facts
 from generation.models import Corpus, Job, TrainingRun
 from generation.network_picture import network_picture
 from generation.run_forms import ResumeForm, TrainingForm
 from generation.verdict import loss_of
-from generation.views import loss_figure, page_of, picture_of, visible
+from generation.views import editable, loss_figure, page_of, picture_of, visible
 from training.families import FAMILIES
 
 SAMPLE_SECONDS = 10
@@ -127,9 +128,11 @@ def run_loss(request, id):
 @login_required
 @require_POST
 def resume_run(request, id):
-    run = visible(request, TrainingRun, id)
+    run = editable(request, TrainingRun, id)
     if run.is_underway:
-        if not (run.job.is_lost and run.job.put_back()):
+        if run.job.is_lost and run.job.put_back():
+            Change.objects.note(request.user, "put it back into the queue", run)
+        else:
             messages.warning(request, "It is underway already.")
         return redirect("generation:run", run.pk)
     form = ResumeForm(request.POST, run=run)
@@ -146,7 +149,7 @@ def resume_run(request, id):
 @require_POST
 def sample_run(request, id):
     """Ask for one short clip of the best epoch so far; always of the run's seed, so that only the epoch differs."""
-    run = visible(request, TrainingRun, id)
+    run = editable(request, TrainingRun, id)
     obstacle = why_no_sample(run)
     if obstacle:
         messages.warning(request, obstacle)

@@ -3,6 +3,7 @@
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from accounts.models import Change
 from generation import answers
 from generation.child import ChildFailed
 from generation.facts import of_card
@@ -71,6 +72,7 @@ def store(owner, path, name, card, run=None):
     checkpoint = Checkpoint(owner=owner, name=name, family=card["family"], card=card, sha256=sha256(path), run=run)
     with stored(file=(checkpoint.file, path)), transaction.atomic():
         checkpoint.save(force_insert=True)
+        Change.objects.note(owner, "trained it" if run else "brought it", checkpoint)
     return checkpoint
 
 

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from generation import receiving, runs, views
+from generation.models import Checkpoint, Clip
 
 app_name = "generation"
 urlpatterns = [
@@ -8,6 +9,13 @@ urlpatterns = [
     path("checkpoints/new/", views.new_checkpoint, name="new_checkpoint"),
     path("checkpoints/<uuid:id>/", views.checkpoint, name="checkpoint"),
     path("checkpoints/<uuid:id>/loss.svg", views.checkpoint_loss, name="checkpoint_loss"),
+    path("checkpoints/<uuid:id>/sharing/", views.share, {"model": Checkpoint}, name="share_checkpoint"),
+    path(
+        "checkpoints/<uuid:id>/sharing/<int:pk>/end/",
+        views.end_share,
+        {"model": Checkpoint},
+        name="end_share_of_checkpoint",
+    ),
     path("uploads/", receiving.uploads, name="uploads"),
     path("uploads/files/", receiving.receive, name="receive"),
     path("uploads/<uuid:batch>/", receiving.batch, name="batch"),
@@ -23,6 +31,8 @@ urlpatterns = [
     path("clips/<uuid:id>/roll.svg", views.clip_picture, name="clip_picture"),
     path("clips/<uuid:id>/sound.flac", views.clip_sound, name="clip_sound"),
     path("clips/<uuid:id>/roll.npz", views.clip_roll, name="clip_roll"),
+    path("clips/<uuid:id>/sharing/", views.share, {"model": Clip}, name="share_clip"),
+    path("clips/<uuid:id>/sharing/<int:pk>/end/", views.end_share, {"model": Clip}, name="end_share_of_clip"),
     path("runs/", runs.runs, name="runs"),
     path("runs/new/", runs.new_run, name="new_run"),
     path("runs/new/expected/", runs.expected, name="expected"),

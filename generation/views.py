@@ -1,11 +1,14 @@
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.db.models import Count
+from django.db.models import Count, Q
 from django.http import FileResponse, Http404, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts import sharing, sharing_pages
+from accounts.models import Change, kind_of
 from generation import facts, ranges
 from generation.bounded import takes_files
 from generation.corpora import DEFAULT_SECONDS, why_no_opening
@@ -23,7 +26,11 @@ FIGURE_KEPT_SECONDS = 3600  # a figure's address says of how many epochs it is
 
 def visible(request, model, id):
     """Return what this researcher may see; anything else is not there."""
-    return get_object_or_404(model.objects.visible_to(request.user), pk=id)
+    return sharing.visible(request, model.objects.all(), pk=id)
+
+
+def editable(request, model, id):
+    return sharing.editable(request, model.objects.all(), pk=id)
 
 
 def page_of(request, rows, size=ROWS_A_PAGE):
@@ -33,7 +40,9 @@ def page_of(request, rows, size=ROWS_A_PAGE):
 @login_required
 @require_safe
 def checkpoints(request):
-    rows = Checkpoint.objects.visible_to(request.user).annotate(n_clips=Count("clips")).order_by("-created_at")
+    seen = Q(clips__in=Clip.objects.visible_to(request.user))
+    rows = Checkpoint.objects.visible_to(request.user).select_related("owner")
+    rows = rows.annotate(n_clips=Count("clips", filter=seen)).order_by("-created_at")
     return render(request, "generation/checkpoints.html", {"page": page_of(request, rows)})
 
 
@@ -53,7 +62,7 @@ def new_checkpoint(request):
 @require_http_methods(["GET", "HEAD", "POST"])
 def checkpoint(request, id):
     """The card, and the form that asks for clips."""
-    checkpoint = visible(request, Checkpoint, id)
+    checkpoint = (editable if request.method == "POST" else visible)(request, Checkpoint, id)
     form = ClipsForm(request.POST or None)
     if form.is_valid():
         job = Job.objects.ask_for_clips(request.user, checkpoint, **form.cleaned_data)
@@ -66,9 +75,15 @@ def checkpoint(request, id):
         "network": network_picture(checkpoint.family, checkpoint.card.get("configuration")),
         "corpus_facts": facts.of_corpus_in_card(checkpoint.card),
         "corpus": corpus_of(request, checkpoint),
-        "clips": checkpoint.clips.select_related("checkpoint", "corpus")[:ROWS_A_PAGE],
+        "clips": listed(request, Clip.objects.filter(checkpoint=checkpoint))[:ROWS_A_PAGE],
+        **sharing.about(request, checkpoint),
     }
     return render(request, "generation/checkpoint.html", context, status=422 if form.is_bound else 200)
+
+
+def listed(request, clips):
+    """Those clips that this researcher may see, as lists show them."""
+    return clips.visible_to(request.user).select_related("checkpoint", "corpus", "owner")
 
 
 def corpus_of(request, checkpoint):
@@ -127,8 +142,10 @@ def job_clips(request, id):
 @login_required
 @require_POST
 def cancel_job(request, id):
-    job = visible(request, Job, id)
-    if not job.cancel():
+    job = editable(request, Job, id)
+    if job.cancel():
+        Change.objects.note(request.user, "cancelled it", job.run or job)
+    else:
         messages.warning(request, "It had ended already.")
     if job.run_id:
         return redirect("generation:run", job.run_id)
@@ -138,7 +155,7 @@ def cancel_job(request, id):
 @login_required
 @require_safe
 def clips(request):
-    rows = Clip.objects.visible_to(request.user).select_related("checkpoint", "corpus")
+    rows = listed(request, Clip.objects.all())
     return render(request, "generation/clips.html", {"page": page_of(request, rows)})
 
 
@@ -146,7 +163,13 @@ def clips(request):
 @require_safe
 def clip(request, id):
     clip = visible(request, Clip, id)
-    context = {"clip": clip, "picture": picture_of(clip), "facts": facts.of_clip(clip)}
+    context = {
+        "clip": clip,
+        "picture": picture_of(clip),
+        "facts": facts.of_clip(clip),
+        "sees_checkpoint": Checkpoint.objects.visible_to(request.user).filter(pk=clip.checkpoint_id).exists(),
+        **sharing.about(request, clip),
+    }
     return render(request, "generation/clip.html", context)
 
 
@@ -220,7 +243,7 @@ def corpus(request, id):
 @require_POST
 def references(request, id):
     """Make clips of held-out pieces."""
-    corpus = visible(request, Corpus, id)
+    corpus = editable(request, Corpus, id)
     form = ReferencesForm(request.POST, pieces=opened_corpus(corpus))
     if form.is_valid():
         job = Job.objects.ask_for_references(request.user, corpus, **form.cleaned_data)
@@ -250,3 +273,22 @@ def corpus_context(request, corpus):
 
 def _obstacle(packed, index, split):
     return why_no_opening(packed, index, DEFAULT_SECONDS) if split == "test" else ""
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def share(request, model, id):
+    thing = sharing.owned(request, model.objects.all(), pk=id)
+    return sharing_pages.share(request, thing, page_of_thing(thing))
+
+
+@login_required
+@require_POST
+def end_share(request, model, id, pk):
+    thing = sharing.owned(request, model.objects.all(), pk=id)
+    sharing_pages.end_share(request, thing, pk)
+    return redirect(f"generation:share_{kind_of(thing)}", thing.pk)
+
+
+def page_of_thing(thing):
+    return reverse(f"generation:{kind_of(thing)}", args=[thing.pk])

@@ -19,5 +19,6 @@ def _kept_secret(path):
 
 
 SECRET_KEY = env("SECRET_KEY", default="") or _kept_secret(DATA_DIR / "secret_key")
+EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 WHITENOISE_USE_FINDERS = True  # no collectstatic on the way to a first look
 STATIC_ROOT.mkdir(exist_ok=True)  # whitenoise warns about a folder that is not there

@@ -4,12 +4,12 @@ import logging
 import re
 
 LONGEST_MESSAGE = 500
-CODE = re.compile(r"/(t|sound)/[\w-]+/")
+CODE = re.compile(r"/(t|sound|invitation|forgotten/[\w-]+)/[\w-]+/")
 PERSON = re.compile(r"\b(PROLIFIC_PID|participant)=[^&\s\"']*")
 
 
 class WithoutCodes:
-    """Leave out what opens a participant's session or a trial's sound, and what a recruiter's link says of a person."""
+    """Leave out what opens a session, a sound or an account, and what a recruiter's link says of a person."""
 
     def filter(self, record):
         said = CODE.sub(r"/\1/.../", record.getMessage())

@@ -11,7 +11,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import transaction
 
-from accounts.models import Researcher
+from accounts.models import Change, Researcher
 from generation import corpora, freedoom
 from generation.models import Corpus, Job
 from study import opening
@@ -153,6 +153,7 @@ def _drafted(owner, of_what, jobs):
     Scale.objects.create(study=study)
     for position, (system, job) in enumerate(jobs.items()):
         _condition(study, position, system, job)
+    Change.objects.note(owner, "made it by the demo", study)
     return study
 
 

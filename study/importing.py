@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.text import slugify
 
+from accounts.models import Change
 from analysis.csv_lines import bare
 from music.refusal import Refusal, is_plain
 from study.models import Condition, Rating, Scale, Session, Stimulus, Study, Trial, new_code
@@ -80,6 +81,7 @@ def import_ratings(owner, header, rows, plan):
     with transaction.atomic():
         study = _Making(owner, plan, lines).study
         recount(study)
+        Change.objects.note(owner, f"made it of {len(lines):,} ratings that were collected elsewhere", study)
     return study
 
 

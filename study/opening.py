@@ -13,6 +13,7 @@ from django.core.files.base import ContentFile
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.models import Change
 from music import audio, loudness
 from study import ordering
 from study.models import Stimulus, Study, new_code
@@ -198,11 +199,14 @@ def _open(study):
     with transaction.atomic():
         if not _ours(study).update(state=Study.State.OPEN, opened_at=timezone.now(), opening_at=None, problem=""):
             raise NoLongerOpeningError
+        Change.objects.note(None, "opened it", study)
     study.refresh_from_db()
 
 
 def _give_back(study, problem):
-    _ours(study).update(opening_at=None, problem=problem)
+    with transaction.atomic():
+        if _ours(study).update(opening_at=None, problem=problem):
+            Change.objects.note(None, "could not open it", study, problem=problem)
 
 
 def _discard(names):

@@ -3,11 +3,13 @@
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.http import HttpResponse, StreamingHttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_POST
 
+from accounts import sharing, sharing_pages
+from accounts.models import Change
 from study import duration, opening, tables, tasks
 from study.drafting import confirm, reads, reads_and_writes
 from study.forms import ConditionForm
@@ -18,7 +20,11 @@ ROWS_A_PAGE = 50
 
 def study_of(request, slug):
     """Return what this researcher may see; anything else is not there."""
-    return get_object_or_404(Study.objects.visible_to(request.user), slug=slug)
+    return sharing.visible(request, Study.objects.all(), slug=slug)
+
+
+def study_to_change(request, slug):
+    return sharing.editable(request, Study.objects.all(), slug=slug)
 
 
 def attached(name, lines):
@@ -31,7 +37,7 @@ def attached(name, lines):
 @login_required
 @reads
 def studies(request):
-    rows = with_counts(Study.objects.visible_to(request.user))
+    rows = with_counts(Study.objects.visible_to(request.user).select_related("owner"))
     page = Paginator(rows, ROWS_A_PAGE).get_page(request.GET.get("page"))
     return render(request, "study/studies.html", {"page": page})
 
@@ -42,6 +48,7 @@ def study(request, slug):
     """A draft with its conditions and clips and what is missing; an open or closed study with its numbers."""
     study = study_of(request, slug)
     context = {"study": study, "link": request.build_absolute_uri(reverse("study:welcome", args=[study.slug]))}
+    context |= sharing.about(request, study)
     if study.state == Study.State.DRAFT:
         return render(request, "study/draft.html", {**context, **_draft(study), **_opening_counts(study)})
     return render(request, "study/study.html", {**context, **_counts(study)})
@@ -82,7 +89,9 @@ def opening_progress(request, slug):
     study = study_of(request, slug)
     if not study.is_opening:
         return _look_again()
-    return render(request, "study/opening.html", {"study": study, **_opening_counts(study)})
+    return render(
+        request, "study/opening.html", {"study": study, **_opening_counts(study), **sharing.rights(request, study)}
+    )
 
 
 def _look_again():
@@ -94,28 +103,44 @@ def _look_again():
 @require_POST
 def open_again(request, slug):
     """Ask once more for an opening that shows no sign of life; one that goes on is left alone."""
-    study = study_of(request, slug)
-    if opening.is_stalled(study):
-        tasks.ask_again(study)
+    study = study_to_change(request, slug)
+    if opening.is_stalled(study) and tasks.ask_again(study):
+        Change.objects.note(request.user, "asked again to open it", study)
     return redirect("study:study", study.slug)
 
 
 @login_required
 @require_POST
 def take_back(request, slug):
-    study = study_of(request, slug)
-    tasks.take_back(study)
+    study = study_to_change(request, slug)
+    if tasks.take_back(study):
+        Change.objects.note(request.user, "took the opening back", study)
     return redirect("study:study", study.slug)
 
 
 @login_required
 @reads_and_writes
 def close(request, slug):
-    study = study_of(request, slug)
+    study = study_to_change(request, slug)
     if not study.is_open:
         return redirect("study:study", study.slug)
     if request.method != "POST":
         question = "Nobody new can take part then; those inside may finish. A closed study stays closed."
         return confirm(request, study, f"Close “{study}”? {question}", "Close the study")
-    study.close()
+    study.close(request.user)
     return redirect("study:study", study.slug)
+
+
+@login_required
+@reads_and_writes
+def share(request, slug):
+    study = sharing.owned(request, Study.objects.all(), slug=slug)
+    return sharing_pages.share(request, study, reverse("study:study", args=[study.slug]))
+
+
+@login_required
+@require_POST
+def end_share(request, slug, pk):
+    study = sharing.owned(request, Study.objects.all(), slug=slug)
+    sharing_pages.end_share(request, study, pk)
+    return redirect("study:share", study.slug)

@@ -8,11 +8,12 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_POST
 
+from accounts import sharing
 from analysis import drawing
 from study import analyses, export, tables
 from study.drafting import confirm, reads, reads_and_writes
 from study.models import Session, with_counts
-from study.researcher import attached, study_of
+from study.researcher import attached, study_of, study_to_change
 
 KEPT_SECONDS = 24 * 3600
 TYPES = {"svg": "image/svg+xml", "pdf": "application/pdf", "png": "image/png"}
@@ -29,11 +30,16 @@ def tells_labels(view):
         try:
             return view(request, study, **kwargs)
         except tables.StillBlindError:
-            return render(request, "study/blind.html", {"study": study}, status=403)
+            return blind(request, study)
         except tables.StillSealedError:
             return redirect("study:results", study.slug)
 
     return tell
+
+
+def blind(request, study):
+    context = {"study": study, **sharing.rights(request, study)}
+    return render(request, "study/blind.html", context, status=403)
 
 
 @login_required
@@ -41,11 +47,11 @@ def tells_labels(view):
 def results(request, slug):
     study = study_of(request, slug)
     if study.hides_labels:
-        return render(request, "study/blind.html", {"study": study}, status=403)
+        return blind(request, study)
     analysis = analyses.latest(study)
     figures = headline(study, analysis)
     context = {"study": study, "headline": figures, "n_ratings": figures[-1][1], "analysis": analysis}
-    context |= _state(study, analysis)
+    context |= _state(study, analysis) | sharing.rights(request, study)
     if study.is_sealed:
         return render(request, "study/sealed.html", context | {"scales": _scales(study, analysis)})
     found = tables.tables(study)
@@ -124,7 +130,7 @@ def _progress(request, study):
 @login_required
 @reads_and_writes
 def unseal(request, slug):
-    study = study_of(request, slug)
+    study = study_to_change(request, slug)
     if not study.is_sealed:
         return redirect("study:results", study.slug)
     if request.method != "POST":

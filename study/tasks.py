@@ -40,8 +40,9 @@ def sweep():
 
 
 def take_back(study):
-    """Make it a draft to edit again; a worker that makes its sounds finds out and stops."""
-    Study.objects.filter(pk=study.pk, state=Study.State.DRAFT).update(opening_at=None)
+    """Make it a draft to edit again; a worker that makes its sounds finds out and stops. False if none was opening."""
+    opening_now = Study.objects.filter(pk=study.pk, state=Study.State.DRAFT).exclude(opening_at=None)
+    return bool(opening_now.update(opening_at=None))
 
 
 # Before the jobs that wait: participants are waiting for this.

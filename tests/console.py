@@ -4,6 +4,8 @@ import re
 
 from django.urls import reverse
 
+from accounts.models import Share
+
 SETTINGS = {
     "title": "Pilot",
     "public_title": "Music and you",
@@ -44,6 +46,8 @@ PAGES = {
     "open_again": {"POST"},
     "take_back": {"POST"},
     "close": {"GET", "POST"},
+    "share": {"GET", "POST"},
+    "end_share": {"POST"},
     "progress": {"GET"},
     "charts": {"GET"},
     "plan": {"GET"},
@@ -80,6 +84,9 @@ OF_PARTICIPANTS = {"withdraw", "welcome", "step", "rate", "shown", "heard", "sou
 
 
 def address(name, study):
+    if name == "end_share":
+        given = Share.objects.about(study).first()
+        return reverse("study:end_share", args=[study.slug, given.pk if given else 1])
     if name in OF_NOBODY:
         return reverse(f"study:{name}")
     if name in OF_A_STIMULUS:
@@ -95,6 +102,11 @@ def address(name, study):
 
 def text(response):
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", response.content.decode()))
+
+
+def without_tokens(response):
+    """The page without what is drawn by chance each time, against forged requests."""
+    return re.sub(r'"\w{64}"', '""', response.content.decode())
 
 
 def rows_of(page):

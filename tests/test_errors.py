@@ -42,6 +42,9 @@ def test_an_unknown_address_answers_in_german_too(client):
         ("/t/fG3-kd_93jdkAAAA/3/", "Not Found: /t/.../3/"),
         ("/sound/fG3-kd_93jdkAAAA/", "Not Found: /sound/.../"),
         ("/s/abcd1234/", "Not Found: /s/abcd1234/"),
+        ("/accounts/invitation/fG3-kd_93jdkAAAA/", "Not Found: /accounts/invitation/.../"),
+        ("/accounts/forgotten/MQ/c8f-9a3b/", "Not Found: /accounts/forgotten/MQ/.../"),
+        ("/accounts/forgotten/sent/", "Not Found: /accounts/forgotten/sent/"),
     ],
 )
 def test_no_log_holds_what_opens_a_session_or_a_sound(path, logged):

@@ -23,8 +23,8 @@ def owner_named(username):
 
 
 def one_named(model, owner, name):
-    """Return the owner's row of this name, or of this id."""
-    rows = model.objects.visible_to(owner)
+    """Return the row of this name, or of this id, that is the owner's to use."""
+    rows = model.objects.editable_by(owner)
     try:
         found = list(rows.filter(pk=uuid.UUID(name)))
     except ValueError:

@@ -2,7 +2,7 @@
 
 from study.models.analyses import Analysis
 from study.models.counts import TotalCount, ValueCount, with_counts
-from study.models.design import Condition, NotOpenError, Scale, Stimulus, Study
+from study.models.design import Condition, NotOpenError, Scale, Stimulus, Study, clips_seen_by
 from study.models.marks import new_code, new_seed, new_slug
 from study.models.taking import (
     DROPPED_OUT_AFTER,
@@ -28,6 +28,7 @@ __all__ = [
     "TotalCount",
     "Trial",
     "ValueCount",
+    "clips_seen_by",
     "new_code",
     "new_seed",
     "new_slug",

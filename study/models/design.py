@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_noop
 
 from accounts.models import Change
+from accounts.sharing import SharedQuerySet
 from study import ordering
 from study.models.marks import new_code, new_seed, new_slug
 
@@ -18,12 +19,6 @@ SCALES_KEPT_SECONDS = 3600
 
 class NotOpenError(Exception):
     """The study takes in nobody: it was closed, or never opened."""
-
-
-class StudyQuerySet(models.QuerySet):
-    def visible_to(self, researcher):
-        """What this researcher may see. (Sharing widens this one place.)"""
-        return self.filter(owner=researcher)
 
 
 class Study(models.Model):
@@ -67,7 +62,7 @@ class Study(models.Model):
     opened_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
 
-    objects = StudyQuerySet.as_manager()
+    objects = SharedQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at"]
@@ -118,11 +113,12 @@ class Study(models.Model):
             member.position = position
         type(members[0]).objects.bulk_update(members, ["position"])
 
-    def close(self):
+    def close(self, researcher=None):
         """Take in nobody new; who is inside may finish. A study that is not open stays as it is."""
-        Study.objects.filter(pk=self.pk, state=self.State.OPEN).update(
-            state=self.State.CLOSED, closed_at=timezone.now()
-        )
+        as_found = Study.objects.filter(pk=self.pk, state=self.State.OPEN)
+        with transaction.atomic():
+            if as_found.update(state=self.State.CLOSED, closed_at=timezone.now()):
+                Change.objects.note(researcher, "closed it", self)
         self.refresh_from_db()
 
     @property
@@ -246,3 +242,8 @@ class Stimulus(models.Model):
 
     def __str__(self):
         return self.label
+
+
+def clips_seen_by(researcher):
+    """The keys of the clips that play in studies which this researcher may see."""
+    return Stimulus.objects.filter(condition__study__in=Study.objects.visible_to(researcher)).values("clip")

@@ -1,4 +1,4 @@
-"""Every page: who may see it, by which method, and that a list costs the same whether it has one row or three."""
+"""Every page: which methods it answers (test_matrix.py asks whom), and that a list costs the same whether it has one row or three."""
 
 import pytest
 from django.core.files import File
@@ -61,32 +61,6 @@ def status(client, method, page):
 
 def address(name, things, kind):
     return reverse(f"generation:{name}", args=[things[kind].pk])
-
-
-@pytest.mark.parametrize("name", LISTS + FORMS + ANSWERS)
-def test_a_page_without_login_leads_to_the_login(client, name):
-    response = client.get(reverse(f"generation:{name}"))
-
-    assert response.status_code == 302
-    assert response["Location"] == f"/accounts/login/?next={reverse(f'generation:{name}')}"
-
-
-@pytest.mark.parametrize(("name", "kind", "methods"), ONE)
-def test_a_things_page_without_login_leads_to_the_login(client, things, name, kind, methods):
-    page = address(name, things, kind)
-
-    for method in methods:
-        response = client.generic(method, page)
-        assert (response.status_code, response["Location"]) == (302, f"/accounts/login/?next={page}")
-
-
-@pytest.mark.parametrize(("name", "kind", "methods"), ONE)
-def test_what_is_adas_is_not_there_for_ben(client_of, ada, ben, things, name, kind, methods):
-    page = address(name, things, kind)
-
-    for method in methods:
-        assert status(client_of(ben), method, page) == 404
-        assert status(client_of(ada), method, page) != 404
 
 
 @pytest.mark.parametrize(("name", "kind", "methods"), ONE)

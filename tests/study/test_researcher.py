@@ -1,4 +1,4 @@
-"""A researcher's pages: each works, asks for a login, hides from strangers, refuses wrong methods; studies are watched and closed."""
+"""A researcher's pages: each works and refuses wrong methods (test_matrix.py asks who may see it); studies are watched and closed."""
 
 import pytest
 from django.core.management import call_command
@@ -29,7 +29,6 @@ OF_IMPORTS = {
     "import_columns",
     "coverage",
 }  # a study is yet to come of them; test_importing.py is about these
-EVERY_REQUEST = [(name, method) for name, methods in PAGES.items() for method in sorted(methods)]
 
 
 @pytest.fixture
@@ -44,28 +43,6 @@ def test_the_list_of_pages_is_complete():
     (patterns,) = (found.url_patterns for found in get_resolver().url_patterns if found.namespace == "study")
 
     assert {pattern.name for pattern in patterns} - OF_PARTICIPANTS - OF_IMPORTS == set(PAGES)
-
-
-@pytest.mark.parametrize(("name", "method"), EVERY_REQUEST)
-def test_a_page_asks_for_a_login(client, draft, name, method):
-    client.logout()
-
-    response = client.generic(method, address(name, draft))
-
-    assert (response.status_code, response.headers["Location"]) == (
-        302,
-        f"/accounts/login/?next={address(name, draft)}",
-    )
-
-
-@pytest.mark.parametrize(("name", "method"), [page for page in EVERY_REQUEST if page[0] not in OF_NOBODY])
-def test_a_stranger_finds_nothing(client_of, ben, draft, name, method):
-    response = client_of(ben).generic(method, address(name, draft))
-
-    assert response.status_code == 404
-    assert "Pilot" not in response.content.decode()
-    draft.refresh_from_db()
-    assert (draft.may_be_edited, labels(draft)) == (True, [("CNN 1", "CNN 1"), ("CNN 2", "CNN 2"), ("Real 1", "Real")])
 
 
 @pytest.mark.parametrize("name", PAGES)
