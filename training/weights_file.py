@@ -32,13 +32,17 @@ class WeightsError(Refusal):
 
 
 def packed(weights, shapes):
-    """Return the bytes of an HDF5 file with these weights, in Keras' layout; the same weights give the same bytes."""
+    """Return the bytes of an HDF5 file with these weights, in Keras' layout; the same weights give the same bytes.
+
+    weights: {name: array}; float16 is kept as it is, anything else becomes float32
+    """
     buffer = io.BytesIO()
     with h5py.File(buffer, "w", libver=("earliest", "v110")) as file:
         for name in shapes:
             if name not in weights:
                 raise WeightsError(f"The weights lack {name}.", "weights.missing")
-            array = np.asarray(weights[name], np.float32)
+            array = np.asarray(weights[name])
+            array = array if array.dtype == np.float16 else array.astype(np.float32)
             check_shape(array.shape, name, shapes)
             file.create_dataset(name, data=array)
     return buffer.getvalue()

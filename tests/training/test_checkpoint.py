@@ -324,3 +324,16 @@ def test_a_failed_write_leaves_the_checkpoint_that_was_there(checkpoint_file, a_
         checkpoint.write(checkpoint_file, a_card(configuration={"units": 8}), some_weights("rnn"))
 
     assert checkpoint_file.read_bytes() == before
+
+
+def test_half_precision_takes_half_the_room_and_is_read_as_it_was_written(tmp_path, a_card, some_weights):
+    weights = {name: array.astype(np.float16) for name, array in some_weights().items()}
+    for name, arrays in (("half", weights), ("whole", some_weights())):
+        checkpoint.write(tmp_path / f"{name}.keras", a_card(), arrays)
+
+    read = checkpoint.read(tmp_path / "half.keras").weights
+
+    assert all((read[name] == weights[name]).all() for name in weights)
+    n_bytes = sum(array.nbytes for array in weights.values())
+    sizes = [(tmp_path / f"{name}.keras").stat().st_size for name in ("half", "whole")]
+    assert sizes[1] - sizes[0] >= 0.9 * n_bytes
