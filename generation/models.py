@@ -8,6 +8,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from generation.storing import stored
 from music.refusal import shown_name
 from training.families import FAMILIES
 
@@ -406,8 +407,8 @@ class UploadQuerySet(OwnedQuerySet):
         """Keep a file until it is read."""
         name = shown_name(file.name)
         upload = self.model(owner=owner, batch=batch, name=name, n_bytes=file.size)
-        upload.file.save("", file, save=False)
-        upload.save(force_insert=True)
+        with stored(file=(upload.file, file)), transaction.atomic():
+            upload.save(force_insert=True)
         return upload
 
     def sweep(self):

@@ -5,7 +5,7 @@ from datetime import timedelta
 from django.utils import timezone
 from django_tasks import task
 
-from generation import work
+from generation import tidying, work
 from generation.models import LEASE, Job
 
 SOON_AFTER = timedelta(seconds=1)
@@ -14,6 +14,7 @@ SOON_AFTER = timedelta(seconds=1)
 @task()
 def run_job(job_id):
     Job.objects.sweep()
+    tidying.sweep_now_and_then()
     if look_after.get_backend().supports_defer:
         _come_back(job_id, timezone.now() + LEASE)
     work.run(job_id)
