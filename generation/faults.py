@@ -4,12 +4,11 @@ import errno
 
 from django.db import OperationalError
 
-from generation.child import ChildFailed
+from generation import child
 
 DISK_FULL = "The disk is full: there is no room for what was to be stored."
 # EFBIG is what a limit on the size of files gives, as some hosts set it.
 FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-FULL_IN_CHILD = "disk.full"
 
 
 def of_machine(failure):
@@ -25,7 +24,7 @@ def of_machine(failure):
 
 def is_disk_full(failure):
     """Did the disk, or what this site may use of it, have no room? Also where that is only what led to the failure."""
-    if isinstance(failure, ChildFailed) and failure.problem == FULL_IN_CHILD:
+    if isinstance(failure, child.ChildFailed) and failure.problem == child.DISK_FULL:
         return True
     if isinstance(failure, OSError) and failure.errno in FULL:
         return True

@@ -137,7 +137,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 FILE_UPLOAD_HANDLERS = [
     "generation.bounded.BoundedUploadHandler",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
-    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+    "generation.bounded.RemovedUploadHandler",
 ]
 FILE_UPLOAD_PERMISSIONS = 0o640
 # What comes in is written where it will stay, and what a killed process leaves of it is swept.

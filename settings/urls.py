@@ -1,6 +1,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
+handler500 = "generation.failing.server_error"
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("accounts/", include("accounts.urls")),

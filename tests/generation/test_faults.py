@@ -1,19 +1,22 @@
 """Faults of the machine are waited out, a full disk first of all; what is wrong with the job itself fails it at once."""
 
 import errno
-import subprocess
-from contextlib import suppress
+import uuid
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import OperationalError
+from django.test import Client
 from django.utils import timezone
+from django.utils.datastructures import MultiValueDict
 from django_tasks_db.models import DBTaskResult
 
-from generation import child, faults, storing, tidying, work
-from generation.models import LONGEST_LOG, MOST_ATTEMPTS, RESTS, Job
+from generation import child, faults, tidying, work
+from generation.forms import UploadsForm
+from generation.models import LONGEST_LOG, MOST_ATTEMPTS, RESTS, Checkpoint, Job, Upload
 from generation.tasks import look_after
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -163,46 +166,6 @@ def test_a_long_log_keeps_its_end(job):
     assert (len(job.log), "first" in job.log, job.log.endswith("last\n")) == (LONGEST_LOG, False, True)
 
 
-@pytest.fixture
-def small_disk(settings, tmp_path, monkeypatch):
-    """small_disk(): fill the disk to the brim; called again, make room. A real one of 3 MB where this user may mount it."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "none", disk], check=False, capture_output=True)
-    is_real = mounted.returncode == 0
-    settings.MEDIA_ROOT, settings.DATA_DIR = disk / "media", disk
-    settings.FILE_UPLOAD_TEMP_DIR = disk / "work"
-    for folder in ("media", "work"):
-        (disk / folder).mkdir()
-    ballast = disk / "ballast"
-
-    def turn():
-        if not is_real:
-            monkeypatch.setattr(storing, "_sync", _refuse if storing._sync is not _refuse else _let)
-        elif ballast.exists():
-            ballast.unlink()
-        else:
-            _fill(ballast)
-
-    yield turn
-    if is_real:
-        subprocess.run(["umount", "--lazy", disk], check=True)
-
-
-def _fill(path):
-    with open(path, "wb", buffering=0) as file, suppress(OSError):
-        while file.write(bytes(4096)):
-            pass
-
-
-def _refuse(path):
-    raise FULL
-
-
-def _let(path):
-    pass
-
-
 def stored():
     return [path for path in Path(default_storage.location).rglob("*") if path.is_file()]
 
@@ -220,3 +183,54 @@ def test_references_that_find_the_disk_full_are_made_once_there_is_room(ada, cor
     work.run(job.pk)
     assert state(job) == ("done", 2, "")
     assert len(stored()) == 2
+
+
+def answer_to(researcher, path, fields):
+    client = Client(raise_request_exception=False)
+    client.force_login(researcher)
+    response = client.post(path, fields)
+    return response.status_code, "The disk is full" in response.content.decode()
+
+
+def brought(content, name="tiny.keras"):
+    return SimpleUploadedFile(name, content)
+
+
+def test_an_upload_that_finds_the_disk_full_is_told_so_and_nothing_is_kept(ada, checkpoint_bytes, small_disk):
+    batch = str(uuid.uuid4())
+    small_disk()
+
+    kept = answer_to(ada, "/uploads/files/", {"sent": brought(checkpoint_bytes), "batch": batch, "seconds": "30"})
+    checked = answer_to(ada, "/checkpoints/new/", {"file": brought(checkpoint_bytes)})
+
+    assert (kept, checked) == ((507, True), (507, True))
+    assert (Upload.objects.count(), Checkpoint.objects.count(), stored(), tidying.abandoned_work()) == (0, 0, [], [])
+    small_disk()
+    assert answer_to(ada, "/checkpoints/new/", {"file": brought(checkpoint_bytes)})[0] == 302
+
+
+def test_an_upload_too_large_for_the_memory_is_told_so_too(ada, small_disk):
+    small_disk()
+
+    answer = answer_to(ada, "/checkpoints/new/", {"file": brought(bytes(2_800_000))})
+
+    assert (answer, stored(), tidying.abandoned_work()) == ((507, True), [], [])
+
+
+def test_files_that_wait_to_be_read_are_not_refused_because_the_disk_is_full(ada, checkpoint_bytes, small_disk):
+    form = UploadsForm(
+        {"batch": str(uuid.uuid4()), "seconds": "30"}, MultiValueDict({"sent": [brought(checkpoint_bytes)]}), owner=ada
+    )
+    assert form.is_valid()
+    form.receive()
+    job = Job.objects.ask_for_reading(ada, Upload.objects.all(), 30)
+    small_disk()
+
+    work.run(job.pk)
+
+    assert state(job)[0] == "waiting"
+    assert Upload.objects.get().state == "received"
+    small_disk()
+    after_its_rest(job)
+    work.run(job.pk)
+    assert (state(job)[0], Upload.objects.get().state) == ("done", "taken")
