@@ -4,9 +4,11 @@ The child read bytes that somebody brought, so it may be theirs by now: its obje
 numbers of the expected names, types and bounds, or not at all.
 """
 
+import errno
 import json
 import logging
 import math
+import os
 from dataclasses import dataclass
 
 import numpy as np
@@ -96,6 +98,8 @@ def _asked(deed, request, folder, written_bytes=child.WRITTEN_BYTES):
     try:
         said = child.answer(CHECKING, request, folder=folder, written_bytes=written_bytes)
     except child.ChildFailed as failure:
+        if failure.problem == child.DISK_FULL:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from failure  # no fault of the file's
         logger.info("A file was refused: %s", ascii(str(failure)))
         sentence = (
             str(failure) if failure.problem and is_plain(str(failure), child.LONGEST_SENTENCE) else LIMITS_REFUSAL

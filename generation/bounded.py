@@ -1,8 +1,9 @@
 """A bound on what is uploaded, held while it comes in: a body that is too large is not read to its end."""
 
+from contextlib import contextmanager, suppress
 from functools import wraps
 
-from django.core.files.uploadhandler import FileUploadHandler, StopUpload
+from django.core.files.uploadhandler import FileUploadHandler, StopUpload, TemporaryFileUploadHandler
 from django.shortcuts import render
 
 from generation.uploads import MOST_BYTES
@@ -41,6 +42,27 @@ class BoundedUploadHandler(FileUploadHandler):
     def _stop(self, sentence):
         self.request.upload_stopped = sentence
         raise StopUpload(connection_reset=True)
+
+
+class RemovedUploadHandler(TemporaryFileUploadHandler):
+    """Django's own, but that what the disk had no room for is gone at once, and not when Python tidies up."""
+
+    def receive_data_chunk(self, raw_data, start):
+        with self._removed_if_full():
+            return super().receive_data_chunk(raw_data, start)
+
+    def file_complete(self, file_size):
+        with self._removed_if_full():
+            return super().file_complete(file_size)
+
+    @contextmanager
+    def _removed_if_full(self):
+        try:
+            yield
+        except OSError:
+            with suppress(OSError):
+                self.file.close()
+            raise
 
 
 def takes_files(view):

@@ -8,6 +8,7 @@ import json
 import os
 import re
 import selectors
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,13 +17,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-TICK_SECONDS = 1.0
+TICK_SECONDS = 0.5  # with the grace, a cancelled job's child is gone within five seconds
 GRACE_SECONDS = 3.0  # between asking a child to stop and killing it
 LONGEST_LINE = 4_000_000
 LONGEST_SENTENCE = 500
 LOG_BYTES = 20_000
 SUBJECT = "The process that was to do this"
+DISK_FULL = "disk.full"
+LEAST_ROOM_BYTES = 2**20  # whatever a child says of its failure: where there was less, that was why
 PROBLEM = re.compile(r"[a-z0-9_]{1,20}\.[a-z0-9_]{1,30}")
+FOLDERS = re.compile(r"(?<![\w.…/])/(?:[^\s/:'\"]+/)+")  # "/srv/earmark/music/lpd.py" is "…/lpd.py" to a researcher
 # For what reads uploaded bytes. 1.5 GB hold the largest checkpoint three times over; what is written is one array file.
 FOR_UPLOADS = {"AS": 1_500_000_000, "CPU": 25, "NOFILE": 64, "network": False}
 UPLOAD_SECONDS = 30
@@ -107,8 +111,17 @@ def events(module, *arguments, folder, longest_seconds, limits=None, known=None)
     Raises ChildFailed if it says that something is wrong, says what is no event, dies or does not end in time. Closing
     the generator kills the child and everything that it started.
     """
+    try:
+        yield from _told(module, arguments, folder, longest_seconds, limits or {}, known or environment(folder))
+    except ChildFailed as failure:
+        if shutil.disk_usage(folder).free < LEAST_ROOM_BYTES:
+            raise ChildFailed(str(failure), DISK_FULL) from failure
+        raise
+
+
+def _told(module, arguments, folder, longest_seconds, limits, known):
     ends_at = time.monotonic() + longest_seconds
-    with _started(module, arguments, folder, limits or {}, known or environment(folder)) as process:
+    with _started(module, arguments, folder, limits, known) as process:
         for line in _lines(process.stdout):
             if time.monotonic() > ends_at:
                 raise ChildFailed(
@@ -126,9 +139,10 @@ def events(module, *arguments, folder, longest_seconds, limits=None, known=None)
 
 
 def log(folder):
-    """Return the end of what the folder's children wrote to stderr."""
+    """Return the end of what the folder's children wrote to stderr, without the folders of this machine."""
     path = Path(folder) / "log.txt"
-    return path.read_bytes()[-LOG_BYTES:].decode(errors="replace").replace("\0", "") if path.exists() else ""
+    said = path.read_bytes()[-LOG_BYTES:].decode(errors="replace").replace("\0", "") if path.exists() else ""
+    return FOLDERS.sub("…/", said)
 
 
 @contextmanager

@@ -4,11 +4,14 @@ import hashlib
 import os
 import shutil
 import uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from django.conf import settings
 from django.core.files import File
+from django.core.files.storage import FileSystemStorage
+
+PART = ".part"  # how a file is called that is not whole yet
 
 
 class Finished(File):
@@ -20,6 +23,40 @@ class Finished(File):
 
     def temporary_file_path(self):
         return self.path
+
+
+class WholeFiles(FileSystemStorage):
+    """The disk, on which a name stands for a whole file: written beside it, synced, and only then renamed.
+
+    Every stored file comes through here, whoever writes it. What a killed process leaves ends with PART, and is swept.
+    """
+
+    def _save(self, name, content):
+        folder = Path(self.path(name)).parent
+        folder.mkdir(parents=True, exist_ok=True)
+        part = folder / f".{uuid.uuid4().hex}{PART}"
+        try:
+            _write(content, part)
+            with Finished(part) as finished:
+                name = super()._save(name, finished)
+        finally:
+            part.unlink(missing_ok=True)
+        _sync(folder)
+        return name
+
+
+def _write(content, part):
+    """Have the content at this path, and on the disk before a name or a row speaks of it."""
+    if isinstance(content, Finished) and _is_here(content.path, part.parent):
+        os.rename(content.path, part)
+    else:
+        with open(part, "wb") as copy:
+            copy.writelines(content.chunks())
+    _sync(part)
+
+
+def _is_here(path, folder):
+    return os.stat(path).st_dev == os.stat(folder).st_dev
 
 
 @contextmanager
@@ -50,17 +87,16 @@ def folder_of(job):
 
 @contextmanager
 def stored(**files):
-    """Move finished files into the storage, each into its FieldFile, for as long as the block succeeds.
+    """Move files into the storage, each into its FieldFile, for as long as the block succeeds.
 
-    files: name -> (FieldFile, path). If the block fails (a row that cannot be written, a job that was cancelled) the
-    files are deleted again.
+    files: name -> (FieldFile, the path of a finished file or a Django File). If the block fails (a row that cannot be
+    written, a job that was cancelled) the files are deleted again.
     """
     kept = []
     try:
-        for field_file, path in files.values():
-            _sync(path)
-            with Finished(path) as finished:
-                field_file.save(finished.name, finished, save=False)
+        for field_file, content in files.values():
+            with Finished(content) if isinstance(content, str | Path) else nullcontext(content) as file:
+                field_file.save(Path(file.name).name, file, save=False)
             kept.append(field_file)
         yield
     except BaseException:
@@ -75,6 +111,9 @@ def sha256(path):
 
 
 def _sync(path):
-    """Have the bytes on the disk before a row speaks of them."""
-    with open(path, "rb") as file:
-        os.fsync(file.fileno())
+    """Have a file's bytes, or a folder's names, on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

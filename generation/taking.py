@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 
 from django.db import transaction
 
-from generation import answers, described, playing, uploads
+from generation import answers, described, faults, playing, uploads
 from generation.kinds import CLIPS, kind_of, stem_of, suffix_of
 from generation.models import Clip, Stopped
 from generation.storing import sha256
@@ -75,7 +75,9 @@ class Batch:
             upload.refuse(f"{upload.name}: {refusal}", refusal.problem)
         except Stopped:
             raise
-        except Exception:
+        except Exception as failure:
+            if faults.of_machine(failure):
+                raise
             logger.exception("Upload %s could not be read", upload.pk)
             upload.refuse(f"{upload.name}: {INTERNAL}", "file.unreadable")
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 from django.utils import timezone
 from django_tasks import task
 
-from generation import work
+from generation import tidying, work
 from generation.models import LEASE, Job
 
 SOON_AFTER = timedelta(seconds=1)
@@ -13,15 +13,20 @@ SOON_AFTER = timedelta(seconds=1)
 
 @task()
 def run_job(job_id):
-    Job.objects.sweep()
+    # First of all: from here on somebody comes back to the job, wherever this worker dies.
     if look_after.get_backend().supports_defer:
         _come_back(job_id, timezone.now() + LEASE)
+    Job.objects.sweep()
+    tidying.sweep_now_and_then()
     work.run(job_id)
 
 
 @task(priority=10)
 def look_after(job_id):
     """Come back whenever the lease would have run out: whichever worker lives then finds out that this one died."""
+    waiting = Job.objects.filter(pk=job_id, state=Job.State.WAITING, not_before=None).first()
+    if waiting is not None:
+        waiting.put_back()  # it was delivered, and its worker died before it could claim it
     Job.objects.sweep()
     running = Job.objects.filter(pk=job_id, state=Job.State.RUNNING).first()
     if running is not None:

@@ -9,7 +9,7 @@ import time
 import uuid
 from contextlib import closing
 
-from generation import child, facts, taking, training_job, watching
+from generation import child, facts, faults, taking, training_job, watching
 from generation.models import Clip, Job, Stopped
 from generation.playing import make_clip
 from generation.storing import folder_of, sha256
@@ -54,16 +54,27 @@ def _worked(job):
             try:
                 yield from DEEDS[job.kind](job, folder)
             finally:
-                Job.objects.filter(pk=job.pk).update(log=child.log(folder))
+                if aside := child.log(folder):
+                    job.say(f"its process said aside:\n{aside.rstrip()}")
         job.finish()
-    except (Refused, child.ChildFailed) as failure:
-        job.fail(str(failure))
     except Stopped:
         raise
-    except Exception:
-        logger.exception("Job %s failed", job.pk)
-        job.fail(INTERNAL)
+    except Exception as failure:
+        _note(job, failure)
     yield job
+
+
+def _note(job, failure):
+    """Fail the job with its sentence, or have it tried again where the machine is to blame and not what was asked."""
+    sentence = faults.of_machine(failure)
+    if sentence:
+        logger.error("Job %s came to a stop: %s", job.pk, ascii(str(failure)))
+        job.rest(sentence)
+    elif isinstance(failure, Refused | child.ChildFailed):
+        job.fail(str(failure))
+    else:
+        logger.error("Job %s failed", job.pk, exc_info=failure)
+        job.fail(INTERNAL)
 
 
 def clips_from_checkpoint(job, folder):
@@ -197,10 +208,11 @@ def _played(job, folder, roll_of, title_of, source, provenance_of):
     """Make the clips that the job still lacks. One that cannot be made costs only itself, and the job says so."""
     job.keep(stage="playing", seconds_left=None)
     made = set(job.clips.values_list("index", flat=True))
-    problems = []
-    for index in range(job.n_total):
-        if index in made:
-            continue
+    wanted = [index for index in range(job.n_total) if index not in made]
+    problems, begun_at = [], time.monotonic()
+    for n_played, index in enumerate(wanted):
+        if n_played:
+            job.keep(seconds_left=(time.monotonic() - begun_at) / n_played * (len(wanted) - n_played))
         try:
             make_clip(
                 job,

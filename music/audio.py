@@ -92,7 +92,12 @@ def write_master(file, audio):
 
     file: a path or an open binary file
     """
-    soundfile.write(file, np.clip(audio, -1, 1), SAMPLE_RATE, format="FLAC", subtype="PCM_24")
+    flac = io.BytesIO()  # libsndfile does not say why it could not write: that the disk is full, for one
+    soundfile.write(flac, np.clip(audio, -1, 1), SAMPLE_RATE, format="FLAC", subtype="PCM_24")
+    if isinstance(file, (str, PathLike)):
+        Path(file).write_bytes(flac.getvalue())
+    else:
+        file.write(flac.getvalue())
 
 
 def fit_length(audio, seconds, fade_seconds=1.0):

@@ -121,6 +121,10 @@ STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [ROOT / "static"]
 MEDIA_ROOT = DATA_DIR / "media"
+STORAGES = {
+    "default": {"BACKEND": "generation.storing.WholeFiles"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
 MEDIA_URL = "/media/"  # never routed: every file is served by a view that knows who asks
 
 # Sound and pictures come from this site alone; a clip is played from a blob that the page holds.
@@ -147,9 +151,12 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 FILE_UPLOAD_HANDLERS = [
     "generation.bounded.BoundedUploadHandler",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
-    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+    "generation.bounded.RemovedUploadHandler",
 ]
 FILE_UPLOAD_PERMISSIONS = 0o640
+# What comes in is written where it will stay, and what a killed process leaves of it is swept.
+FILE_UPLOAD_TEMP_DIR = DATA_DIR / "work"
+FILE_UPLOAD_TEMP_DIR.mkdir(exist_ok=True)
 
 LOGGING: dict = {
     "version": 1,

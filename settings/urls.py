@@ -3,6 +3,7 @@ from django.urls import include, path
 
 from generation import health
 
+handler500 = "generation.failing.server_error"
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("admin/", admin.site.urls),

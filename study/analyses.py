@@ -9,13 +9,13 @@ import json
 import shutil
 import zipfile
 
-from django.core.files import File
 from django.db import transaction
 from django.urls import reverse
 from django.utils import timezone
 
 from generation import child
 from generation.models import Job
+from generation.storing import stored
 from generation.watching import Refused, watched
 from study import takeaway
 from study.models import Analysis, TotalCount, ValueCount
@@ -128,9 +128,8 @@ def _store(analysis, packed):
     """Keep the new results and let the files of earlier ones go, which describe ratings that have changed since."""
     earlier = list(analysis.study.analyses.filter(pk__lt=analysis.pk).exclude(file=""))
     analysis.done_at, analysis.n_ratings = timezone.now(), analysis.results["about"]["ratings"]
-    with packed.open("rb") as file:
-        analysis.file.save("", File(file), save=False)
-    analysis.save(update_fields=["results", "figures", "methods", "done_at", "n_ratings", "file"])
+    with stored(file=(analysis.file, packed)), transaction.atomic():
+        analysis.save(update_fields=["results", "figures", "methods", "done_at", "n_ratings", "file"])
     for old in earlier:
         old.file.delete(save=False)
         Analysis.objects.filter(pk=old.pk).update(file="", results=None, figures=None)

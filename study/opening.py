@@ -14,6 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Change
+from generation import faults
 from music import audio, loudness
 from study import ordering
 from study.models import Stimulus, Study, new_code
@@ -121,8 +122,15 @@ def open_study(study):
         _open(study)
     except BaseException as error:
         _discard(names)
-        _give_back(study, str(error) if isinstance(error, NotReadyError) else "Its sounds could not be made.")
+        _give_back(study, _why(error))
         raise
+
+
+def _why(error):
+    """Return what the draft says of a failure."""
+    if isinstance(error, NotReadyError):
+        return str(error)
+    return faults.of_machine(error) or "Its sounds could not be made."
 
 
 def sound_of(stimulus, study):

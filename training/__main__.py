@@ -1,6 +1,7 @@
 """python -m training corpus | train | sample | metrics: everything that needs no site. See --help of each."""
 
 import argparse
+import errno
 import hashlib
 import json
 import math
@@ -283,7 +284,8 @@ def main(arguments=None):
         tell("error", message="Interrupted; nothing was written.")
         return INTERRUPTED
     except (ValueError, OSError) as problem:
-        tell("error", message=_sentence(problem))
+        full = {"problem": "disk.full"} if getattr(problem, "errno", None) == errno.ENOSPC else {}
+        tell("error", message=_sentence(problem), **full)
         return BAD_INPUT
     return 0
 

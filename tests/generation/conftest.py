@@ -10,9 +10,12 @@ from django.core.files.base import ContentFile
 from generation import corpora, uploads
 from generation.models import Job
 from music import lpd, pianoroll
+from tests.small_disk import small_disk
 from training import checkpoint as checkpoint_file
 from training import corpus as packed
 from training.families import FAMILIES
+
+__all__ = ["small_disk"]
 
 TINY = {"units": 4}
 

@@ -1,5 +1,6 @@
 """What a worker does for a job: clips with all that made them, or one sentence; and it goes on to the next."""
 
+import signal
 import threading
 import time
 from pathlib import Path
@@ -158,6 +159,33 @@ def test_a_cancelled_jobs_child_ends_within_seconds(job, trainer):
     worker.join(5)
 
     assert not worker.is_alive()
+    assert (outcome(job), left_over()) == (("cancelled", 0, ""), [])
+
+
+@pytest.mark.parametrize("stubborn", [False, True])
+def test_a_real_sampling_that_is_cancelled_is_over_within_five_seconds(ada, checkpoint, monkeypatch, stubborn):
+    if stubborn:
+        monkeypatch.setattr(
+            child,
+            "_signal",
+            lambda process, number, send=child._signal: send(process, number) if number == signal.SIGKILL else None,
+        )
+    job = Job.objects.ask_for_clips(ada, checkpoint, 50, 120, seed=1)
+
+    def work_and_let_go():
+        work.run(job.pk)
+        connection.close()
+
+    worker = threading.Thread(target=work_and_let_go)
+    worker.start()
+    while Job.objects.get(pk=job.pk).stage != "sampling":
+        time.sleep(0.05)
+    time.sleep(1.5)  # somewhere in the middle
+    begun = time.monotonic()
+    job.cancel()
+    worker.join(30)
+
+    assert time.monotonic() - begun < 5
     assert (outcome(job), left_over()) == (("cancelled", 0, ""), [])
 
 

@@ -15,7 +15,7 @@ def measured(module, *arguments):
     # Its own data folder and settings, whatever the tests use.
     env = {name: value for name, value in os.environ.items() if name not in ("EARMARK_DATA", "DJANGO_SETTINGS_MODULE")}
     command = [sys.executable, "-m", f"benchmarks.{module}", *arguments]
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr[-2_000:]
     return json.loads(done.stdout)
 
@@ -30,6 +30,23 @@ def test_a_killed_server_lost_nothing_that_it_acknowledged(database):
         pytest.skip(found["skipped"])
     nothing = {"failures": 0, "lost": 0, "changed": 0, "doubled": 0, "miscounted": 0}
     assert found == {"runs": 1, "kills": 1, "acknowledged": 130, "intact": 1, **nothing}
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_a_job_that_is_delivered_to_ten_workers_at_once_makes_one_set_of_clips(database):
+    found = measured("deliveries", "--rounds", "3", *(["--postgres"] if database == "postgres" else []))
+
+    if "skipped" in found:
+        pytest.skip(found["skipped"])
+    nothing = {"files_without_row": 0, "abandoned_work": 0, "broken_workers": 0}
+    assert found == {"rounds": 3, "done": 3, "sets_of_clips": 3, "clips": 6, **nothing}
+
+
+def test_what_a_killed_worker_had_begun_another_finishes_once_and_whole():
+    found = measured("worker_kills", "--kills", "2", "--lease", "4")
+
+    faults = {name: found[name] for name in ("wrong_sets", "half_clips", "left_after_sweep")}
+    assert (found["done"], found["in_time"], faults) == (2, 2, dict.fromkeys(faults, 0)), found
 
 
 def test_an_update_under_load_fails_nobody():
