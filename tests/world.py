@@ -47,7 +47,7 @@ class World:
         namespace, _, page = name.rpartition(":")
         if namespace == "study":
             return self._of_study(page, self.studies[study])
-        if namespace == "accounts":
+        if namespace in ("", "accounts"):
             return reverse(name, args=self.of_accounts.get(page, []))
         kind, *more = OF_THINGS.get(page, (None,))
         about = [] if kind is None else [self.things[kind] if kind == "batch" else self.things[kind].pk]
