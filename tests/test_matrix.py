@@ -34,6 +34,7 @@ OWNS = each("login login hidden hidden hidden in hidden")  # what cannot be shar
 
 # Page -> what GET and POST are answered.
 TABLE = {
+    "healthz": (ALL, NONE),
     "accounts:login": (ALL, ALL),
     "accounts:logout": (NONE, ALL),
     **dict.fromkeys(

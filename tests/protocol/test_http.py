@@ -55,8 +55,10 @@ def filled(address, made):
         name, first = match[1].split(":")[-1], address.split("/")[0]
         if name in GIVEN:
             return str(GIVEN[name])
+        if match[1] == "uuid:pk":
+            return GIVEN["batch"]
         if name == "pk":
-            return str(made[BY_MEMBER[address.split("/")[2]]]) if address.count("/") > 3 else GIVEN["batch"]
+            return str(made.get(BY_MEMBER.get(address.split("/")[2]), 1))
         if name == "slug":
             return made["draft" if "pk>" in address or "scales" in address else "study"]
         if first in BY_KIND and name == "id":
