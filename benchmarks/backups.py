@@ -130,11 +130,13 @@ def main():
 
 
 def _second_database(url):
+    """A database of somebody who may do nothing else, as docs/deploy.md makes it."""
     import psycopg
 
     with psycopg.connect(url.replace("postgres://", "postgresql://"), autocommit=True) as server:
-        server.execute("CREATE DATABASE elsewhere")
-    return url.replace("/postgres?", "/elsewhere?")
+        server.execute("CREATE ROLE site LOGIN")
+        server.execute("CREATE DATABASE elsewhere OWNER site")
+    return url.replace("earmark@/postgres?", "site@/elsewhere?")
 
 
 if __name__ == "__main__":

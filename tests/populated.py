@@ -15,7 +15,9 @@ def main():
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model
     from django.contrib.sessions.backends.db import SessionStore
 
-    ada = get_user_model().objects.create_superuser(f"ada-{secrets.token_hex(4)}", password="analytical engine")
+    ada = get_user_model().objects.create_superuser(
+        f"ada-{secrets.token_hex(4)}", "ada@example.org", "analytical engine"
+    )
     login = SessionStore()
     login[SESSION_KEY], login[BACKEND_SESSION_KEY] = str(ada.pk), settings.AUTHENTICATION_BACKENDS[-1]
     login[HASH_SESSION_KEY] = ada.get_session_auth_hash()

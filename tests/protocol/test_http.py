@@ -29,8 +29,10 @@ GIVEN = {"batch": "00000000-0000-4000-8000-000000000000", "position": 1, "name":
 
 
 @pytest.fixture(scope="module")
-def site():
-    with deployed() as site:
+def site(tmp_path_factory):
+    mails = tmp_path_factory.mktemp("mails")
+    with deployed(EMAIL_URL=f"filemail:///{mails}") as site:
+        site.mails = mails
         site.made = site.populated()
         yield site.start_site()
 
@@ -55,8 +57,10 @@ def filled(address, made):
         name, first = match[1].split(":")[-1], address.split("/")[0]
         if name in GIVEN:
             return str(GIVEN[name])
+        if match[1] == "uuid:pk":
+            return GIVEN["batch"]
         if name == "pk":
-            return str(made[BY_MEMBER[address.split("/")[2]]]) if address.count("/") > 3 else GIVEN["batch"]
+            return str(made.get(BY_MEMBER.get(address.split("/")[2]), 1))
         if name == "slug":
             return made["draft" if "pk>" in address or "scales" in address else "study"]
         if first in BY_KIND and name == "id":
@@ -106,6 +110,25 @@ def test_only_its_own_name_is_answered_to(site):
     assert site.ask("GET", "/healthz", host="evil.example")[0] == 400
 
 
+def test_a_mail_leads_to_this_site_whatever_name_it_was_asked_for_by(site):
+    address, mailed = "/accounts/forgotten/", {"email": "ada@example.org"}
+    for headers in ({"X-Forwarded-Host": "evil.example"}, {"Origin": "https://evil.example"}, {}):
+        status, _, _ = post(
+            site, address, mailed | {"csrfmiddlewaretoken": "t" * 32}, browser("t" * 32, address) | headers
+        )
+        assert status == (403 if "Origin" in headers else 302)
+    assert site.ask("POST", address, host="evil.example")[0] == 400
+
+    mails = "".join(path.read_text() for path in site.mails.iterdir())
+    assert set(re.findall(r"https?://([^/\s]+)/", mails)) == {HOST}
+    assert len(re.findall(r"https://", mails)) == 2
+
+
+def browser(token, address):
+    """What a browser sends along with a form of this site."""
+    return {"Cookie": f"__Host-csrftoken={token}", "Referer": f"https://{HOST}{address}"}
+
+
 def test_two_names_and_an_address_with_a_name_are_refused(site):
     assert raw(site, f"GET /s/x/ HTTP/1.1\r\nHost: {HOST}\r\nHost: evil.example\r\n\r\n".encode()).status == 400
     absolute = raw(site, f"GET http://evil.example/accounts/login/ HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode())
@@ -125,7 +148,7 @@ def test_every_cookie_is_bound_to_this_site_and_to_tls(site):
     token = re.search(rb'name="csrfmiddlewaretoken" value="([^"]+)"', body)[1].decode()
     admission = re.search(rb'name="admission"[^>]*value="([^"]+)"', body)[1].decode()
     cookies |= set_by(headers)
-    sent = {"Cookie": f"__Host-csrftoken={cookies['__Host-csrftoken'].value}", "Referer": f"https://{HOST}{study}"}
+    sent = browser(cookies["__Host-csrftoken"].value, study)
     form = {"csrfmiddlewaretoken": token, "consent": "on", "admission": admission}
     status, headers, _ = post(site, study, form, sent)
     assert status == 303

@@ -57,14 +57,21 @@ def test_what_was_written_before_the_machine_started_is_forgotten(turns, clock):
 def test_four_processes_share_one_burst(tmp_path):
     code = (
         "import pathlib, sys; from settings.limits import Turns;"
-        f"turns = Turns(pathlib.Path(sys.argv[1]), {BURST}, 3600); print(sum(turns.wait('a') == 0 for _ in range(50)))"
+        "turns = Turns(pathlib.Path(sys.argv[1]), 10_000, 3600); print('ready', flush=True); input();"
+        "print(sum(turns.wait('a') == 0 for _ in range(5_000)))"
     )
     command = [sys.executable, "-c", code, str(tmp_path / "turns")]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    processes = [subprocess.Popen(command, cwd=ROOT, **pipes) for _ in range(4)]
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
 
-    processes = [subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) for _ in range(4)]
-    let_through = [int(process.communicate(timeout=30)[0]) for process in processes]
+    for process in processes:  # at the same moment, as far as two cores can
+        process.stdin.write("\n")
+        process.stdin.flush()
+    let_through = [int(process.communicate(timeout=60)[0]) for process in processes]
 
-    assert sum(let_through) == BURST
+    assert sum(let_through) == 10_000
 
 
 @pytest.fixture

@@ -210,6 +210,7 @@ def test_a_backup_that_fails_leaves_the_last_one_as_it_was(site, backup, monkeyp
 
 
 def test_a_database_that_cannot_be_put_back_leaves_the_files_as_they_were(site, backup, monkeypatch):
+    (site / "corpora" / "ten" / "pieces.npz").write_bytes(b"changed since")
     before = held(site)
 
     def refuse(*args):
