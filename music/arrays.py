@@ -9,7 +9,7 @@ from music.refusal import Refusal
 
 _MAGIC = (b"\x93NUMPY\x01\x00", b"\x93NUMPY\x02\x00")
 _HEADER = re.compile(
-    rb"\{'descr': '([<|][bfiu][1248])', 'fortran_order': (False|True), 'shape': \(((?:\d{1,12}L?,? ?){0,3})\), ?\} *\n"
+    rb"\{'descr': '([<|][bfiu][1248])', 'fortran_order': (False|True), 'shape': \(((?:\d{1,12}L?,? ?){0,4})\), ?\} *\n"
 )
 
 

@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 import h5py
+import numpy as np
 import pytest
 from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -58,6 +59,22 @@ def test_an_uploaded_checkpoint_is_kept_with_its_card_and_exactly_its_weights(
     (tmp_path / "brought.keras").write_bytes(checkpoint_bytes)
     brought, kept = checkpoint_file.read(tmp_path / "brought.keras"), checkpoint_file.read(checkpoint.file.path)
     assert all((kept.weights[name] == brought.weights[name]).all() for name in brought.weights)
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_a_checkpoint_of_every_family_is_taken_as_it_is_by_default(client_of, ada, tmp_path, family):
+    rng = np.random.default_rng(3)
+    shapes = FAMILIES[family].weight_shapes({})
+    weights = {name: rng.normal(0, 0.1, shape).astype(np.float32) for name, shape in shapes.items()}
+    statistics = {"tempo_bpm": 120.0, "density": [1.0] * 5, "velocity": [80.0] * 5}
+    card = {"family": family, "configuration": {}, "steps_per_beat": 4, "statistics": statistics}
+    checkpoint_file.write(tmp_path / "trained.keras", card, weights)
+
+    response = upload(client_of(ada), (tmp_path / "trained.keras").read_bytes())
+
+    assert response.status_code == 302, refusals(response)
+    kept = checkpoint_file.read(Checkpoint.objects.get().file.path)
+    assert all((kept.weights[name] == weights[name]).all() for name in shapes)
 
 
 def test_what_is_kept_was_written_here_and_says_what_came(client_of, ada, checkpoint_bytes):
