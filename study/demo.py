@@ -1,5 +1,8 @@
 """The demo: from real music to an open study, with the conditions and labels of the report that Earmark began with.
 
+Its networks come with Earmark, trained on the demo's own music; with a folder of one's own music they are trained on
+that first. A second study sets the family that plays best beside the report's two.
+
 Every step keeps what it made and takes up what is there already, so a demo that broke off goes on where it was.
 """
 
@@ -9,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from django.conf import settings
+from django.core.files import File
 from django.db import transaction
 
 from accounts.models import Change, Researcher
-from generation import corpora, freedoom
-from generation.models import Corpus, Job
+from generation import corpora, freedoom, uploads
+from generation.models import Checkpoint, Corpus, Job
+from generation.storing import sha256
 from study import opening
 from study.models import Condition, Scale, Study
 
@@ -21,8 +26,9 @@ CLIP_SECONDS = 30
 REPORTS_LISTENERS = 10
 TRAINING_SEED = 2022
 SAMPLING_SEED = 1
-TEMPERATURE = 1.0
 RESEARCHER = "researcher"
+SHIPPED = settings.ROOT / "generation" / "shipped"  # of the families' checkpoints, FAMILY.keras
+CLIPS_OF_A_FAMILY = 3  # in the second study
 
 
 class DemoError(Exception):
@@ -36,10 +42,12 @@ class System:
     name: str
     n_clips: int
     family: str | None = None  # None: real music
+    temperature: float = 1.0
 
 
 REAL_MUSIC = System("LPD5 Samples", 3)
 NETWORKS = (System("Baseline RNN", 4, "rnn"), System("2D CNN", 6, "cnn"))
+BEST = System("GRU, tracks chained", CLIPS_OF_A_FAMILY, "gru-chain", temperature=0.95)
 
 
 def login():
@@ -79,6 +87,28 @@ def corpus(owner, source, report, say=lambda sentence: None):
     return corpora.build(owner, name, folder, report=report)
 
 
+def shipped(owner, system):
+    """Return the checkpoint of this system's family that comes with Earmark, taken as any upload is."""
+    path = SHIPPED / f"{system.family}.keras"
+    known = Checkpoint.objects.filter(owner=owner, card__uploaded__sha256=sha256(path)).first()
+    if known:
+        return known
+    with path.open("rb") as content:
+        return uploads.accept_checkpoint(owner, File(content, path.name), f"{system.name}, as it comes with Earmark")
+
+
+def training_beside(owner, corpus, minutes):
+    """Return the jobs that train the report's networks once the site runs, for its worker to do."""
+    jobs = []
+    for system in NETWORKS:
+        about = {"run__corpus": corpus, "run__family": system.family, "run__minutes": minutes}
+        wishes = {"minutes": minutes, "seed": TRAINING_SEED}
+        jobs.append(
+            _begun(owner=owner, **about) or Job.objects.ask_for_training(owner, system.family, corpus, **wishes)
+        )
+    return jobs
+
+
 def training(owner, corpus, system, minutes):
     """Return the job that trains this system's network: a new one, or the one that did it already."""
     about = {"run__corpus": corpus, "run__family": system.family, "run__minutes": minutes}
@@ -91,7 +121,7 @@ def clips(owner, checkpoint, system):
     """Return the job that makes this system's clips. After one that failed the next seed gets its chance."""
     about = {"owner": owner, "kind": Job.Kind.CLIPS, "checkpoint": checkpoint}
     seed = SAMPLING_SEED + Job.objects.filter(**about, state=Job.State.FAILED).count()
-    wishes = {"n_clips": system.n_clips, "seconds": CLIP_SECONDS, "seed": seed, "temperature": TEMPERATURE}
+    wishes = {"n_clips": system.n_clips, "seconds": CLIP_SECONDS, "seed": seed, "temperature": system.temperature}
     return _begun(**about, settings=wishes) or Job.objects.plan_clips(owner, checkpoint, **wishes)
 
 
@@ -117,15 +147,29 @@ def _begun(**about):
     return Job.objects.filter(state__in=useful, **about).order_by("created_at").first()
 
 
-def study(owner, corpus, minutes, jobs):
-    """Return the demo's study of these clips, opened. One that was cut off while it was opened is opened now.
+def studies(owner, of_what, jobs):
+    """Return the demo's studies, opened: the report's, and where there are clips of the best family, one of all three.
 
-    jobs: {system: its job of clips}, the references among them
+    of_what: what was trained, and on what; jobs: {system: its job of clips}, the references among them
     """
-    made = Study.objects.filter(owner=owner).exclude(state=Study.State.CLOSED)
-    for job in jobs.values():
-        made = made.filter(conditions__stimuli__clip__job=job)
-    known = made.first() or _drafted(owner, f"{corpus.name}, {minutes:g} minutes a network", jobs)
+    clips = {system: list(job.clips.order_by("index")) for system, job in jobs.items()}
+    reports = {system: clips[system] for system in jobs if system != BEST}
+    made = [study(owner, f"The report's listening test: {of_what}", reports)]
+    if BEST in clips:
+        few = {system: of_it[:CLIPS_OF_A_FAMILY] for system, of_it in clips.items()}
+        made.append(study(owner, f"Three families beside real music: {of_what}", few))
+    return made
+
+
+def study(owner, title, clips):
+    """Return the study of these clips, opened. One that was cut off while it was opened is opened now.
+
+    clips: {system: [Clip]}
+    """
+    wanted = {clip.pk for of_it in clips.values() for clip in of_it}
+    unclosed = Study.objects.filter(owner=owner).exclude(state=Study.State.CLOSED)
+    known = next((one for one in unclosed if {stimulus.clip_id for stimulus in one.stimuli()} == wanted), None)
+    known = known or _drafted(owner, title, clips)
     if known.state == Study.State.DRAFT:
         _open(known)
     return known
@@ -143,22 +187,19 @@ def _open(study):
 
 
 @transaction.atomic
-def _drafted(owner, of_what, jobs):
+def _drafted(owner, title, clips):
     study = Study.objects.create(
         owner=owner,
-        title=f"The report's listening test: {of_what}",
+        title=title,
         length_seconds=CLIP_SECONDS,
         target_sessions=REPORTS_LISTENERS,
     )
     Scale.objects.create(study=study)
-    for position, (system, job) in enumerate(jobs.items()):
-        _condition(study, position, system, job)
+    for position, (system, of_it) in enumerate(clips.items()):
+        is_reference = system.family is None
+        condition = Condition.objects.create(
+            study=study, name=system.name, position=position, is_reference=is_reference
+        )
+        condition.choose(of_it)
     Change.objects.note(owner, "made it by the demo", study)
     return study
-
-
-def _condition(study, position, system, job):
-    condition = Condition.objects.create(
-        study=study, name=system.name, position=position, is_reference=system.family is None
-    )
-    condition.choose(list(job.clips.order_by("index")))

@@ -41,8 +41,10 @@ def _refusal(port, error):
     )
 
 
-def serve(port, announce):
-    """Run site and worker until Ctrl-C, SIGTERM or the terminal's end; `announce()` is called once the site answers.
+def serve(port, announce, look=lambda: None):
+    """Run site and worker until Ctrl-C, SIGTERM or the terminal's end.
+
+    announce: called once the site answers; look: called every half second from then on
 
     Raises ServingError if the port is taken or either of them ends on its own.
     """
@@ -60,6 +62,7 @@ def serve(port, announce):
         announce()
         while True:
             _refuse_the_dead(processes)
+            look()
             time.sleep(0.5)
     except KeyboardInterrupt:
         pass

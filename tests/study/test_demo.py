@@ -38,21 +38,26 @@ def checkpoint(ada):
 
 
 @pytest.fixture
-def jobs(ada, checkpoint, corpus, make_clip):
-    """{system: its finished job}, each with clips of two seconds."""
+def make_job(ada, checkpoint, corpus, make_clip):
+    """make_job(system) -> its finished job, with clips of two seconds."""
+    tones = iter(range(200, 2000, 40))
 
-    def finished(system, **about):
+    def make(system):
+        about = {"kind": Job.Kind.CLIPS, "checkpoint": checkpoint}
+        if system.family is None:
+            about = {"kind": Job.Kind.REFERENCES, "corpus": corpus}
         job = Job.objects.create(owner=ada, state=Job.State.DONE, n_total=system.n_clips, **about)
+        source = Clip.Source.GENERATED if system.family else Clip.Source.REFERENCE
         for index in range(system.n_clips):
-            source = Clip.Source.GENERATED if system.family else Clip.Source.REFERENCE
-            make_clip(ada, f"{system.name} {index}", 2.0, 220 * (index + 1), source, job=job, index=index)
+            make_clip(ada, f"{system.name} {index}", 2.0, next(tones), source, job=job, index=index)
         return job
 
-    real, net = SMALL
-    return {
-        real: finished(real, kind=Job.Kind.REFERENCES, corpus=corpus),
-        net: finished(net, kind=Job.Kind.CLIPS, checkpoint=checkpoint),
-    }
+    return make
+
+
+@pytest.fixture
+def jobs(make_job):
+    return {system: make_job(system) for system in SMALL}
 
 
 @pytest.fixture
@@ -60,50 +65,95 @@ def short(monkeypatch):
     monkeypatch.setattr(demo, "CLIP_SECONDS", 2)
 
 
-def test_the_study_has_the_reports_conditions_rows_and_labels(ada, corpus, jobs, short):
-    study = demo.study(ada, corpus, 2, jobs)
+def rows_of(study):
+    return [(stimulus.condition.name, stimulus.row, stimulus.label) for stimulus in study.stimuli()]
+
+
+def test_the_study_has_the_reports_conditions_rows_and_labels(ada, jobs, short):
+    (study,) = demo.studies(ada, "Pieces", jobs)
 
     assert study.state == Study.State.OPEN
-    assert [(stimulus.condition.name, stimulus.row, stimulus.label) for stimulus in study.stimuli()] == [
+    assert rows_of(study) == [
         ("Real", "Real", "Real 1"),
         ("Net", "Net 1", "Net 1"),
         ("Net", "Net 2", "Net 2"),
     ]
 
 
-def test_a_second_demo_finds_the_study_and_one_of_other_clips_does_not(ada, corpus, jobs, short, make_clip):
-    first = demo.study(ada, corpus, 2, jobs)
+def test_the_best_family_has_a_second_study_beside_few_clips_of_the_others(ada, jobs, make_job, short, monkeypatch):
+    monkeypatch.setattr(demo, "CLIPS_OF_A_FAMILY", 1)
+    best = demo.System("Best", 2, "gru-chain")
+    monkeypatch.setattr(demo, "BEST", best)
 
-    again = demo.study(ada, corpus, 2, jobs)
+    reports, families = demo.studies(ada, "Pieces", jobs | {best: make_job(best)})
+
+    assert [condition for condition, _, _ in rows_of(reports)] == ["Real", "Net", "Net"]
+    assert [condition for condition, _, _ in rows_of(families)] == ["Real", "Net", "Best"]
+    assert families.state == Study.State.OPEN
+
+
+def test_a_second_demo_finds_the_study_and_one_of_other_clips_does_not(ada, jobs, short, make_job):
+    (first,) = demo.studies(ada, "Pieces", jobs)
+
+    (again,) = demo.studies(ada, "Pieces", jobs)
     real, net = SMALL
-    other_job = Job.objects.create(
-        owner=ada, state=Job.State.DONE, kind=Job.Kind.CLIPS, checkpoint=jobs[net].checkpoint
-    )
-    make_clip(ada, "Other", 2.0, 330, job=other_job)
-    other = demo.study(ada, corpus, 2, {real: jobs[real], net: other_job})
+    (other,) = demo.studies(ada, "Pieces", {real: jobs[real], net: make_job(net)})
 
     assert again == first
     assert other != first
     assert Study.objects.count() == 2
 
 
-def test_a_study_that_was_cut_off_before_it_opened_is_opened_now(ada, corpus, jobs, short, monkeypatch):
+def test_a_study_that_was_cut_off_before_it_opened_is_opened_now(ada, jobs, short, monkeypatch):
     def killed(study):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
         patched.setattr(opening, "open_study", killed)
         with pytest.raises(KeyboardInterrupt):
-            demo.study(ada, corpus, 2, jobs)
+            demo.studies(ada, "Pieces", jobs)
 
-    study = demo.study(ada, corpus, 2, jobs)
+    (study,) = demo.studies(ada, "Pieces", jobs)
 
     assert (Study.objects.count(), study.state) == (1, Study.State.OPEN)
 
 
-def test_a_study_that_cannot_be_opened_is_said_in_a_sentence(ada, corpus, jobs):
+def test_a_study_that_cannot_be_opened_is_said_in_a_sentence(ada, jobs):
     with pytest.raises(demo.DemoError, match=r"The study cannot be opened\. .*Net 1.* 30"):
-        demo.study(ada, corpus, 2, jobs)
+        demo.studies(ada, "Pieces", jobs)
+
+
+@pytest.mark.parametrize("system", [*demo.NETWORKS, demo.BEST], ids=lambda system: system.family)
+def test_the_checkpoints_that_come_along_are_taken_once_and_are_small(ada, system):
+    taken = demo.shipped(ada, system)
+
+    assert taken.family == taken.card["family"] == system.family
+    assert taken.card["corpus"]["name"] == "Freedoom"
+    assert 0 < taken.card["minutes"] <= 30.5
+    last = taken.card["history"][-1]
+    assert last["test_loss"] < taken.card["baselines"]["marginal"]
+    assert demo.shipped(ada, system) == taken
+    assert sum(path.stat().st_size for path in demo.SHIPPED.iterdir()) <= 8e6
+
+
+def test_the_demos_own_training_is_asked_for_once_and_shown_until_it_ends(ada, corpus, capsys):
+    first, second = demo.training_beside(ada, corpus, 2)
+    watch = command.Watch([first, second])
+
+    assert demo.training_beside(ada, corpus, 2) == [first, second]
+    assert [job.run.family for job in (first, second)] == ["rnn", "cnn"]
+
+    watch.look()  # it waits: nothing to say
+    Job.objects.claim(first.pk, "worker").keep(n_done=40, stage="training, epoch 3, loss 0.0713", seconds_left=72.0)
+    watch.look()
+    bar = str(watch.bar)
+    Job.objects.filter(pk=first.pk).update(state=Job.State.DONE)
+    watch.look()
+
+    assert "40/100 % of training rnn" in bar
+    assert "epoch 3, loss 0.0713, 72 s left" in bar
+    assert watch.unfinished == [second]
+    assert "Training rnn: done" in capsys.readouterr().out
 
 
 def test_the_password_is_shown_again_and_only_its_owner_may_read_it(no_login_kept):

@@ -34,10 +34,11 @@ class Command(BaseCommand):
         try:
             if not no_serve:
                 serving.refuse_busy_port(port)
-            study = self.set_up(corpus, minutes)
+            owner, made, studies = self.set_up(corpus, minutes)
             self.show_times()
             if not no_serve:
-                serving.serve(port, lambda: self.announce(study, f"http://localhost:{port}"))
+                jobs = [] if corpus else demo.training_beside(owner, made, minutes)
+                serving.serve(port, lambda: self.announce(studies, f"http://localhost:{port}"), Watch(jobs).look)
         except (FetchError, CorpusError, demo.DemoError, serving.ServingError) as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
@@ -46,6 +47,7 @@ class Command(BaseCommand):
             self.stdout.write("Stopped. The same command serves it again.")
 
     def set_up(self, source, minutes):
+        """Return (owner, corpus, the open studies)."""
         call_command("migrate", verbosity=0)
         owner, _ = demo.login()
         with self.step("Corpus"), _bar("files") as bar:
@@ -53,13 +55,25 @@ class Command(BaseCommand):
         jobs = {}
         with self.step("References"):
             jobs[demo.REAL_MUSIC] = self.done(demo.references(owner, corpus))
+        checkpoints = self.trained(owner, corpus, minutes) if source else self.shipped(owner)
+        for system, checkpoint in checkpoints.items():
+            with self.step(f"Clips of {system.family}"):
+                jobs[system] = self.done(demo.clips(owner, checkpoint, system))
+        trained = f"{minutes:g} minutes a network" if source else "networks as they come with Earmark"
+        with self.step("Study" if source else "Studies"):
+            return owner, corpus, demo.studies(owner, f"{corpus.name}, {trained}", jobs)
+
+    def trained(self, owner, corpus, minutes):
+        """Return {system: its checkpoint}, trained here and now."""
+        checkpoints = {}
         for system in demo.NETWORKS:
             with self.step(f"Training {system.family}"):
-                trained = self.done(demo.training(owner, corpus, system, minutes))
-            with self.step(f"Clips of {system.family}"):
-                jobs[system] = self.done(demo.clips(owner, trained.run.checkpoint, system))
-        with self.step("Study"):
-            return demo.study(owner, corpus, minutes, jobs)
+                checkpoints[system] = self.done(demo.training(owner, corpus, system, minutes)).run.checkpoint
+        return checkpoints
+
+    def shipped(self, owner):
+        with self.step("Checkpoints"):
+            return {system: demo.shipped(owner, system) for system in (*demo.NETWORKS, demo.BEST)}
 
     @contextmanager
     def step(self, name):
@@ -103,19 +117,49 @@ class Command(BaseCommand):
             if seconds >= 1:
                 self.stdout.write(f"  {name:<20}{seconds:6.0f} s")
 
-    def announce(self, study, site):
+    def announce(self, studies, site):
         _, password = demo.login()
         with_password = f"the password {password}" if password else "the password that you chose"
+        links = "\n".join(f"                 {site}/s/{study.slug}/   {study.title}" for study in studies)
         self.stdout.write(
             f"""
 Earmark runs.
 
-  Participants   {site}/s/{study.slug}/
+  Participants
+{links}
   Researchers    {site}/   log in as {demo.RESEARCHER} with {with_password}
 
 Ctrl-C stops the site and its worker. What was made and rated stays in var/.
 """
         )
+
+
+class Watch:
+    """Shows how far the worker is with the trainings that go on while the site runs."""
+
+    def __init__(self, jobs):
+        self.unfinished = list(jobs)
+        self.bar = None
+
+    def look(self):
+        """Say what is new; called every now and then."""
+        if not self.unfinished:
+            return
+        job = self.unfinished[0]
+        job.refresh_from_db()
+        if job.is_finished:
+            self._close()
+            tqdm.write(f"  Training {job.run.family}: {job.message or job.state}")
+            self.unfinished.pop(0)
+        elif job.state == Job.State.RUNNING:
+            self.bar = self.bar or _bar(f"% of training {job.run.family}")
+            _advance(self.bar, job.n_done, job.n_total)
+            self.bar.set_postfix_str(_state_in_words(job))
+
+    def _close(self):
+        if self.bar is not None:
+            self.bar.close()
+            self.bar = None
 
 
 def _bar(unit):
