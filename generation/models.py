@@ -608,3 +608,19 @@ class Clip(Archivable):
 
     def __str__(self):
         return self.title
+
+
+class Measures(models.Model):
+    """What was measured of a clip (training.measuring.measured). The clip never changes; this may be made anew."""
+
+    clip = models.OneToOneField(Clip, on_delete=models.CASCADE, primary_key=True, related_name="measures")
+    found = models.JSONField()
+    fingerprints = models.BinaryField()  # uint16 (bar, 28), as music.similarity has them
+    made_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self):
+        return f"Measures of {self.clip}"
+
+    @property
+    def flags(self):
+        return self.found["flags"]

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from generation import receiving, runs, views
+from generation import measured_pages, receiving, runs, views
 from generation.models import Checkpoint, Clip
 
 app_name = "generation"
@@ -30,6 +30,8 @@ urlpatterns = [
     path("clips/<uuid:id>/", views.clip, name="clip"),
     path("clips/<uuid:id>/roll.svg", views.clip_picture, name="clip_picture"),
     path("clips/<uuid:id>/sound.flac", views.clip_sound, name="clip_sound"),
+    path("clips/<uuid:id>/neighbours/<int:place>/roll.svg", measured_pages.neighbour_picture, name="neighbour_picture"),
+    path("clips/<uuid:id>/neighbours/<int:place>/sound.mp3", measured_pages.neighbour_sound, name="neighbour_sound"),
     path("clips/<uuid:id>/roll.npz", views.clip_roll, name="clip_roll"),
     path("clips/<uuid:id>/sharing/", views.share, {"model": Clip}, name="share_clip"),
     path("clips/<uuid:id>/sharing/<int:pk>/end/", views.end_share, {"model": Clip}, name="end_share_of_clip"),

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts import sharing, sharing_pages
 from accounts.models import Change, kind_of
-from generation import facts, ranges
+from generation import facts, measured_pages, ranges
 from generation.bounded import takes_files
 from generation.corpora import DEFAULT_SECONDS, why_no_opening
 from generation.forms import CheckpointForm, ClipsForm, ReferencesForm
@@ -76,6 +76,7 @@ def checkpoint(request, id):
         "corpus_facts": facts.of_corpus_in_card(checkpoint.card),
         "corpus": corpus_of(request, checkpoint),
         "clips": listed(request, Clip.objects.filter(checkpoint=checkpoint))[:ROWS_A_PAGE],
+        **measured_pages.of_clips(Clip.objects.filter(checkpoint=checkpoint).visible_to(request.user)),
         **sharing.about(request, checkpoint),
     }
     return render(request, "generation/checkpoint.html", context, status=422 if form.is_bound else 200)
@@ -167,6 +168,7 @@ def clip(request, id):
         "clip": clip,
         "picture": picture_of(clip),
         "facts": facts.of_clip(clip),
+        **measured_pages.of_clip(request, clip),
         "sees_checkpoint": Checkpoint.objects.visible_to(request.user).filter(pk=clip.checkpoint_id).exists(),
         **sharing.about(request, clip),
     }

@@ -9,7 +9,7 @@ import time
 import uuid
 from contextlib import closing
 
-from generation import child, facts, faults, taking, training_job, watching
+from generation import child, facts, faults, measuring, taking, training_job, watching
 from generation.models import Clip, Job, Stopped
 from generation.playing import make_clip
 from generation.storing import folder_of, sha256
@@ -53,6 +53,7 @@ def _worked(job):
         with folder_of(job) as folder:
             try:
                 yield from DEEDS[job.kind](job, folder)
+                yield from measuring.measure_clips(job)
             finally:
                 if aside := child.log(folder):
                     job.say(f"its process said aside:\n{aside.rstrip()}")

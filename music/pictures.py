@@ -129,6 +129,26 @@ def _axis(seconds, height):
     return "".join(labels)
 
 
+def in_band(value, low, median, high):
+    """Return where a figure lies beside the band of real music, as a small SVG picture without words: the row says them.
+
+    The band fills the middle third; what lies far beyond stands at the edge.
+    """
+    width = max(high - low, 1e-9)
+
+    def x(figure):
+        return round(min(max(60 + 60 * (figure - low) / width, 4), 176))
+
+    outside = "" if low <= value <= high else " outside"
+    return (
+        f'<svg class="in-band{outside}" width="180" height="16" viewBox="0 0 180 16" aria-hidden="true" focusable="false">'
+        '<path d="M0 8h180" stroke="currentColor" stroke-opacity=".25"/>'
+        '<rect x="60" y="3" width="60" height="10" rx="2" fill="currentColor" fill-opacity=".18"/>'
+        f'<path d="M{x(median)} 3v10" stroke="currentColor" stroke-opacity=".6"/>'
+        f'<circle cx="{x(value)}" cy="8" r="4" fill="currentColor"/></svg>'
+    )
+
+
 def loss_curve(history, baselines, dark=False):
     """Return the loss of a training run over its epochs as an SVG picture, beside what needs no training.
 

@@ -90,6 +90,21 @@ def likeness_to_each(bars, others, first):
     return found
 
 
+def similarity_to_each(bars, others, first):
+    """Return S of a clip and each of some others, float64 (other,): as `similarities` has it, without their own pairs.
+
+    bars: fingerprints of the clip; others, first: as `likeness_to_each` takes them
+    """
+    found = np.zeros(len(first) - 1)
+    has_bars = np.flatnonzero(np.diff(first))
+    if len(bars) and len(has_bars):
+        alike, starts = likeness(bars, others), np.asarray(first)[has_bars]
+        theirs = np.maximum.reduceat(alike, starts, axis=1).mean(axis=0, dtype=float)
+        mine = np.add.reduceat(alike.max(axis=0), starts, dtype=float) / np.diff(first)[has_bars]
+        found[has_bars] = (theirs + mine) / 2
+    return found
+
+
 def together(clips):
     """Return (others, first) as `likeness_to_each` takes them, of a list of fingerprints."""
     first = np.cumsum([0, *map(len, clips)])
@@ -102,7 +117,7 @@ def similarities(clips):
     clips: list of fingerprints
     """
     others, first = together(clips)
-    return symmetrised(np.array([likeness_to_each(bars, others, first) for bars in clips]).reshape(len(clips), -1))
+    return symmetrised(np.array([likeness_to_each(bars, others, first) for bars in clips]).reshape(len(clips), len(clips)))
 
 
 def symmetrised(one_way):

@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Change
-from generation import faults
+from generation import faults, measuring
 from music import audio, loudness
 from study import ordering
 from study.models import Stimulus, Study, new_code
@@ -51,6 +51,20 @@ def check(study):
         *_different_renderers(stimuli),
         *_wishes(study),
     ]
+
+
+def warnings(study):
+    """Return what a researcher should know of the clips before the study is opened, a sentence each; nothing of it forbids that."""
+    clips = [stimulus.clip_id for stimulus in study.stimuli()]
+    labels = {stimulus.clip_id: str(stimulus) for stimulus in study.stimuli()}
+    found = [
+        f"“{labels[clip.pk]}”: {sentence}" for clip, sentences in measuring.flags_of(clips) for sentence in sentences
+    ]
+    for one, other, alike in measuring.near_duplicates(clips):
+        found.append(
+            f"“{labels[one.pk]}” and “{labels[other.pk]}” are {alike:.0%} the same: participants would rate one clip twice."
+        )
+    return found
 
 
 def _empty_conditions(study, stimuli):

@@ -60,6 +60,7 @@ def _draft(study):
         "scales": study.scales.all(),
         "duration": duration.of(study),
         "problems": opening.check(study),
+        "warnings": opening.warnings(study),
         "form": ConditionForm(),
     }
 

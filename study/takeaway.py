@@ -6,11 +6,14 @@ holds every answer exactly as it came.
 
 import json
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import combinations, groupby
 
 from django.utils import timezone
 
 from analysis.csv_lines import csv_lines
+from generation import measuring
+from generation.models import Measures
+from music import metrics, similarity
 from study import describing, tables
 from study.models import PlayEvent, Rating, Session, Trial
 from study.tables import pseudonym
@@ -82,6 +85,14 @@ CLIPS = (
     ("sha256_master", "string", "of the lossless master"),
     ("sha256_roll", "string", "of the roll it was played from; empty where it came as sound"),
     ("provenance", "object", "all that made it, as JSON"),
+    *((f"measure_{name}", "number", says) for name, says in metrics.HEADLINE.items()),
+)
+SIMILARITY = (
+    ("condition_a", "string", "the condition of one of two clips"),
+    ("stimulus_a", "string", "its label"),
+    ("condition_b", "string", "the condition of the other"),
+    ("stimulus_b", "string", "its label"),
+    ("similarity", "number", "how much of the one stands in the other, bar by bar and in whatever key, 0 to 1"),
 )
 EVENTS = (
     SESSION,
@@ -110,18 +121,33 @@ def sessions(study):
 
 def clips(study):
     """Yield a line of CLIPS for each clip, in the study's order."""
+    figures = {one.clip_id: one.found["figures"] for one in _measures(study)}
     for stimulus in study.stimuli():
         clip = stimulus.clip
         about = (stimulus.condition.name, stimulus.label, stimulus.row, _boolean(stimulus.condition.is_reference))
         if clip is None:
-            yield (*about, None, None, None, None, None, None)
+            yield (*about, *[None] * (len(CLIPS) - len(about)))
             continue
-        sums = clip.provenance.get("sha256") or {}
+        sums, measured = clip.provenance.get("sha256") or {}, figures.get(clip.pk, {})
         yield (
             *about,
             *(clip.source, clip.seconds, clip.loudness_lufs, sums.get("master"), sums.get("roll")),
             json.dumps(clip.provenance, ensure_ascii=False, sort_keys=True),
+            *(measured.get(name) for name in metrics.HEADLINE),
         )
+
+
+def similar(study):
+    """Yield a line of SIMILARITY for each two clips that were played from rolls."""
+    known = {one.clip_id: measuring.fingerprints_of(one) for one in _measures(study)}
+    stimuli = [stimulus for stimulus in study.stimuli() if stimulus.clip_id in known]
+    alike = similarity.similarities([known[stimulus.clip_id] for stimulus in stimuli])
+    for (i, one), (k, other) in combinations(enumerate(stimuli), 2):
+        yield one.condition.name, one.label, other.condition.name, other.label, float(alike[i, k])
+
+
+def _measures(study):
+    return Measures.objects.filter(clip__stimuli__condition__study=study)
 
 
 def events(study):
@@ -147,6 +173,7 @@ TABLES = (
     Table("comments", "What participants wrote.", COMMENTS, comments),
     Table("sessions", "One row a participant.", SESSIONS, sessions, ("session",)),
     Table("clips", "One row a clip.", CLIPS, clips, ("condition", "stimulus")),
+    Table("similarity", "One row for each two clips that were played from rolls.", SIMILARITY, similar),
     Table("events", "What the player in the page reported.", EVENTS, events),
 )
 
@@ -208,6 +235,7 @@ def _study_json(study):
         "closed_at": study.closed_at and study.closed_at.isoformat(),
         "unsealed_at": study.unsealed_at and study.unsealed_at.isoformat(),
         "target_sessions": study.target_sessions,
+        "near_duplicate": similarity.NEAR_DUPLICATE,
         "order": study.order,
         "seed_of_orders": str(study.seed),
         "questions": {scale.name: scale.question for scale in study.scales.all()},

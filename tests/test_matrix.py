@@ -61,6 +61,7 @@ TABLE = {
     "generation:checkpoint": (SEES, CHANGES),
     **dict.fromkeys(["generation:checkpoint_loss", "generation:clip", "generation:clip_picture"], (SEES, NONE)),
     **dict.fromkeys(["generation:clip_sound", "generation:clip_roll"], (SEES, NONE)),
+    **dict.fromkeys(["generation:neighbour_picture", "generation:neighbour_sound"], (SEES, NONE)),
     **dict.fromkeys(["generation:share_checkpoint", "generation:share_clip", "study:share"], (SHARES, SHARES)),
     "generation:end_share_of_checkpoint": (NONE, SHARES),
     "generation:end_share_of_clip": (NONE, SHARES),

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from accounts.models import Invitation, Share
 from accounts.people import reset_address
+from generation import measuring
 from generation.models import Checkpoint, Clip, Job, Upload
 from music import lpd, pianoroll
 from study.models import Analysis, Condition, Scale, Stimulus, Study
@@ -50,6 +51,8 @@ class World:
         if namespace in ("", "accounts"):
             return reverse(name, args=self.of_accounts.get(page, []))
         kind, *more = OF_THINGS.get(page, (None,))
+        if page in ("neighbour_picture", "neighbour_sound"):
+            return reverse(name, args=[self.things["clip"].pk, 0])
         about = [] if kind is None else [self.things[kind] if kind == "batch" else self.things[kind].pk]
         return reverse(name, args=about + [self.shared_with(self.things[kind]) for _ in more])
 
@@ -86,6 +89,7 @@ def world(ada, ben, corpus, make_clip, django_user_model, tmp_path, settings):
     corpus.name = f"{SECRET} corpus"
     corpus.save()
     things = {**_made(ada, corpus, make_clip, tmp_path), **_brought(ada), "corpus": corpus}
+    measuring.measure(things["clip"])
     studies = {state: _study(ada, things["clip"], state) for state in Study.State.values}
     _analyse(ada, studies["closed"])
     world = World(things, studies)

@@ -175,3 +175,16 @@ def test_real_songs_are_as_alike_as_the_default_limit_says(shared):
     assert len(openings) > 110
     assert similarity.usual_limit(found) == pytest.approx(similarity.NEAR_DUPLICATE, abs=0.03)
     assert similarity.effective_number(found) > 10
+
+
+def test_one_clip_and_each_of_many_are_as_alike_as_all_pairs_say():
+    rng = np.random.default_rng(5)
+    clips = [(rng.random((n, similarity.WORDS)) * 2**16).astype(np.uint16) for n in (3, 0, 5, 1)]
+    for clip in clips:
+        clip[:, 27] = 0
+
+    each = similarity.similarity_to_each(clips[0], *similarity.together(clips[1:]))
+
+    assert each == pytest.approx(similarity.similarities(clips)[0, 1:], abs=1e-6)
+    assert each[0] == 0
+    assert similarity.similarity_to_each(clips[1], *similarity.together(clips[:1])).tolist() == [0]
