@@ -17,7 +17,7 @@ CLIPS, SIMILARITY = "clips.csv", "similarity.csv"
 
 
 def measures(path):
-    """Return {measure: {(condition, stimulus): number or None}} of a clips.csv, in the order of its columns.
+    """Return {measure: {(condition, stimulus): number or None}} of a clips.csv, in the order of its columns; empty ones are left out.
 
     Raises RatingsError, one sentence that names the file and the line or column.
     """
@@ -28,7 +28,7 @@ def measures(path):
         clip = (bare(line["condition"]), bare(line["stimulus"]))
         for name in names:
             found[name.removeprefix(MEASURE)][clip] = _number(path, number, name, line[name])
-    return found
+    return {name: of_clips for name, of_clips in found.items() if any(value is not None for value in of_clips.values())}
 
 
 def similarities(path):
