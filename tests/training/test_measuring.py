@@ -8,7 +8,7 @@ import pytest
 from music import lpd, metrics, pianoroll
 from music.pianoroll import DRUMS, PIANO
 from training import corpus as corpora
-from training import floors, measuring, neighbours, real_music
+from training import floors, measuring, measuring_folder, neighbours, real_music
 from training.importing import read_roll
 
 
@@ -179,6 +179,24 @@ def test_a_folder_is_measured_file_by_file_and_one_that_cannot_be_read_costs_onl
     assert answer["set"]["n_clips"] == 3
     assert 0 < answer["set"]["diversity"] < 1
     assert [event["event"] for event in events[:-1]][-1] == "done"
+
+
+def test_many_files_are_measured_on_all_cores_as_one_is_alone(band_corpus, against, tmp_path):
+    rolls = [pianoroll.excerpt(song(number), 0, 960) for number in range(100, 113)]
+    rolls[5] = opening_of(band_corpus, band_corpus.of_split("train")[0])
+    for number, roll in enumerate(rolls):
+        lpd.write(tmp_path / f"{number:02d}.npz", roll)
+    (tmp_path / "06.npz").write_bytes(b"PK")
+    names, told = [f"{number:02d}.npz" for number in range(len(rolls))], []
+
+    found = measuring_folder.of_folder(tmp_path, names, against, report=told.append)
+
+    assert [one.file for one in found] == names
+    assert told == list(range(1, 14))
+    assert [one.file for one in found if one.problem] == ["06.npz"]
+    for number in (0, 5, 12):
+        assert found[number].found == measuring.measured(rolls[number], against)
+    assert [flag["kind"] for flag in found[5].found["flags"]] == ["copied", "copied"]
 
 
 def test_a_person_reads_a_table_with_the_band_beneath(band_corpus, tmp_path, capsys):
