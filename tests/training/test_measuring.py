@@ -1,6 +1,9 @@
 """What is measured of a clip and of a folder of clips, beside the real music that nothing was trained on."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +13,8 @@ from music.pianoroll import DRUMS, PIANO
 from training import corpus as corpora
 from training import floors, measuring, measuring_folder, neighbours, real_music
 from training.importing import read_roll
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
@@ -197,6 +202,17 @@ def test_many_files_are_measured_on_all_cores_as_one_is_alone(band_corpus, again
     for number in (0, 5, 12):
         assert found[number].found == measuring.measured(rolls[number], against)
     assert [flag["kind"] for flag in found[5].found["flags"]] == ["copied", "copied"]
+
+
+def test_measuring_is_timed_on_clips_that_can_all_be_read():
+    command = [sys.executable, "-m", "benchmarks.music", "--clips", "40", "--pieces", "40"]
+
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)
+
+    found = json.loads(done.stdout)
+    assert (found["clips"], found["unread"]) == (40, 0)
+    assert found["pieces"] >= 35
+    assert 0 < found["neighbours_median_s"] <= found["neighbours_most_s"] < 5  # it takes 0.03
 
 
 def test_a_person_reads_a_table_with_the_band_beneath(band_corpus, tmp_path, capsys):
