@@ -186,6 +186,15 @@ def test_a_folder_is_measured_file_by_file_and_one_that_cannot_be_read_costs_onl
     assert [event["event"] for event in events[:-1]][-1] == "done"
 
 
+def test_a_folder_of_which_nothing_can_be_read_is_refused_in_one_sentence(run_training, tmp_path):
+    (tmp_path / "broken.mid").write_bytes(b"x")
+
+    code, events = run_training("metrics", tmp_path, "--json")
+
+    sentence = f"{tmp_path} holds nothing that can be read; of broken.mid: This is not a MIDI file."
+    assert (code, events[-1]) == (2, {"event": "error", "message": sentence})
+
+
 def test_many_files_are_measured_on_all_cores_as_one_is_alone(band_corpus, against, tmp_path):
     rolls = [pianoroll.excerpt(song(number), 0, 960) for number in range(100, 113)]
     rolls[5] = opening_of(band_corpus, band_corpus.of_split("train")[0])
