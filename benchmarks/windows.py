@@ -27,8 +27,11 @@ BATCH, N_STEPS = 128, 40  # the windows of the 2-D CNN
 
 def source(folder, n_pieces):
     """Return a folder of LPD-5 files: real ones, or as many made up."""
-    if REAL.is_dir():
-        return REAL
+    return REAL if REAL.is_dir() else made_up(folder, n_pieces)
+
+
+def made_up(folder, n_pieces):
+    """Write so many LPD-5 files of three hundred beats into the folder and return it."""
     from music import lpd, pianoroll
 
     for number in range(n_pieces):

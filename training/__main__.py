@@ -185,10 +185,13 @@ def measure(options, tell):
 
     found = measuring_folder.of_folder(options.folder, files, against, grid or STEPS_PER_BEAT[0], report)
     limit = against.limit if against else similarity.NEAR_DUPLICATE
-    pairs = measuring_folder.near_duplicates(found, limit)
-    measuring_folder.flag_duplicates(found, pairs, limit)
-    said = measuring_folder.as_set(found, against)
     n_read = sum(one.found is not None for one in found)
+    if not n_read:
+        raise ValueError(f"{options.folder} holds nothing that can be read; of {found[0].file}: {found[0].problem}")
+    alike = measuring_folder.likenesses(found)
+    pairs = measuring_folder.near_duplicates(found, alike, limit)
+    measuring_folder.flag_duplicates(found, pairs, limit)
+    said = measuring_folder.as_set(found, alike, against)
     if options.json or options.events:
         clips = [{"file": one.file, "problem": one.problem, **(one.found or {})} for one in found]
         answer = {"clips": clips, "near_duplicates": pairs, "set": said}

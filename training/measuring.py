@@ -24,6 +24,7 @@ class Against:
 
     corpus: object
     steps_per_beat: int
+    seconds: float
     real: RealMusic | None
     index: neighbours.Index
     why: str = ""
@@ -36,9 +37,10 @@ class Against:
         """
         index = neighbours.index_of(corpus, report)
         try:
-            return cls(corpus, steps_per_beat, real_music(corpus, steps_per_beat, seconds, report), index)
+            real, why = real_music(corpus, steps_per_beat, seconds, report), ""
         except NoBand as problem:
-            return cls(corpus, steps_per_beat, None, index, str(problem))
+            real, why = None, str(problem)
+        return cls(corpus, steps_per_beat, seconds, real, index, why)
 
     @property
     def limit(self):

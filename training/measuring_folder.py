@@ -1,7 +1,7 @@
 """`python -m training metrics`: what is measured of a folder of clips, ours or not, clip by clip and as a set."""
 
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from music.lpd import LpdError
 from music.midi import MidiError
 from music.pianoroll import LPD_STEPS_PER_BEAT
 from training import measuring
+from training.corpus import open_corpus
 from training.importing import ENDED, on_all_cores, read_roll
 from training.real_music import feature_row
 
@@ -37,39 +38,45 @@ def of_folder(folder, files, against=None, steps_per_beat=LPD_STEPS_PER_BEAT, re
     report: called with the number of files that are done
     """
     grid = against.steps_per_beat if against else steps_per_beat
+    # By name: each process opens it once and maps what the others map too.
+    known = (against.corpus.folder, grid, against.seconds) if against else None
     done = []
-    # Figures are what takes time; the index would have to be read by every process.
-    for one in on_all_cores(partial(_of_file, folder, grid), files, lambda file: OfFile(file, problem=ENDED)):
-        done.append(_held_against(one, folder, against))
+    for one in on_all_cores(partial(_of_file, folder, grid, known), files, lambda file: OfFile(file, problem=ENDED)):
+        done.append(one)
         if report is not None:
             report(len(done))
     return done
 
 
-def _of_file(folder, grid, file):
+@cache
+def _opened(corpus_folder, steps_per_beat, seconds):
+    return measuring.Against.of(open_corpus(corpus_folder), steps_per_beat, seconds)
+
+
+def _of_file(folder, grid, known, file):
     try:
         roll = read_roll(folder / file)
     except (LpdError, MidiError, OSError) as problem:
         return OfFile(file, problem=str(problem))
     if roll.steps_per_beat % grid:
         return OfFile(file, problem=f"has {roll.steps_per_beat} steps a beat, so it cannot be measured at {grid}")
-    found = measuring.measured(roll, steps_per_beat=grid)
+    found = measuring.measured(roll, _opened(*known) if known else None, grid)
     coarse = pianoroll.coarsen(roll, grid)
     return OfFile(file, found, similarity.fingerprints(roll)[0], features.vector(coarse), feature_row(coarse))
 
 
-def _held_against(one, folder, against):
-    if one.found is None or against is None:
-        return one
-    one.found.update(measuring.beside(read_roll(folder / one.file), against, one.found["flags"]))
-    return one
+def likenesses(measured):
+    """Return music.similarity's S of each two clips that were read, float64 (clip, clip)."""
+    return similarity.similarities([one.bars for one in measured if one.found])
 
 
-def near_duplicates(measured, limit):
-    """Return [(file, file, similarity)] of clips of the folder that are more alike than the limit."""
+def near_duplicates(measured, alike, limit):
+    """Return [(file, file, similarity)] of clips of the folder that are more alike than the limit.
+
+    alike: their `likenesses`
+    """
     known = [one for one in measured if one.found]
-    pairs = similarity.near_duplicates(similarity.similarities([one.bars for one in known]), limit)
-    return [(known[a].file, known[b].file, alike) for a, b, alike in pairs]
+    return [(known[a].file, known[b].file, value) for a, b, value in similarity.near_duplicates(alike, limit)]
 
 
 def flag_duplicates(measured, pairs, limit):
@@ -81,10 +88,12 @@ def flag_duplicates(measured, pairs, limit):
             by_file[mine].found["flags"].append({"kind": flag.kind, "sentence": flag.sentence})
 
 
-def as_set(measured, against):
-    """Return what is said of the set as a whole, a dict: diversity, effective number, and how far it is from real music."""
+def as_set(measured, alike, against):
+    """Return what is said of the set as a whole, a dict: diversity, effective number, and how far it is from real music.
+
+    alike: the clips' `likenesses`
+    """
     known = [one for one in measured if one.found]
-    alike = similarity.similarities([one.bars for one in known])
     said = {
         "n_clips": len(known),
         "diversity": similarity.diversity(alike),

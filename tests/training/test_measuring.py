@@ -1,6 +1,9 @@
 """What is measured of a clip and of a folder of clips, beside the real music that nothing was trained on."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,8 +11,10 @@ import pytest
 from music import lpd, metrics, pianoroll
 from music.pianoroll import DRUMS, PIANO
 from training import corpus as corpora
-from training import floors, measuring, neighbours, real_music
+from training import floors, measuring, measuring_folder, neighbours, real_music
 from training.importing import read_roll
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
@@ -179,6 +184,44 @@ def test_a_folder_is_measured_file_by_file_and_one_that_cannot_be_read_costs_onl
     assert answer["set"]["n_clips"] == 3
     assert 0 < answer["set"]["diversity"] < 1
     assert [event["event"] for event in events[:-1]][-1] == "done"
+
+
+def test_a_folder_of_which_nothing_can_be_read_is_refused_in_one_sentence(run_training, tmp_path):
+    (tmp_path / "broken.mid").write_bytes(b"x")
+
+    code, events = run_training("metrics", tmp_path, "--json")
+
+    sentence = f"{tmp_path} holds nothing that can be read; of broken.mid: This is not a MIDI file."
+    assert (code, events[-1]) == (2, {"event": "error", "message": sentence})
+
+
+def test_many_files_are_measured_on_all_cores_as_one_is_alone(band_corpus, against, tmp_path):
+    rolls = [pianoroll.excerpt(song(number), 0, 960) for number in range(100, 113)]
+    rolls[5] = opening_of(band_corpus, band_corpus.of_split("train")[0])
+    for number, roll in enumerate(rolls):
+        lpd.write(tmp_path / f"{number:02d}.npz", roll)
+    (tmp_path / "06.npz").write_bytes(b"PK")
+    names, told = [f"{number:02d}.npz" for number in range(len(rolls))], []
+
+    found = measuring_folder.of_folder(tmp_path, names, against, report=told.append)
+
+    assert [one.file for one in found] == names
+    assert told == list(range(1, 14))
+    assert [one.file for one in found if one.problem] == ["06.npz"]
+    for number in (0, 5, 12):
+        assert found[number].found == measuring.measured(rolls[number], against)
+    assert [flag["kind"] for flag in found[5].found["flags"]] == ["copied", "copied"]
+
+
+def test_measuring_is_timed_on_clips_that_can_all_be_read():
+    command = [sys.executable, "-m", "benchmarks.music", "--clips", "40", "--pieces", "40"]
+
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)
+
+    found = json.loads(done.stdout)
+    assert (found["clips"], found["unread"]) == (40, 0)
+    assert found["pieces"] >= 35
+    assert 0 < found["neighbours_median_s"] <= found["neighbours_most_s"] < 5  # it takes 0.03
 
 
 def test_a_person_reads_a_table_with_the_band_beneath(band_corpus, tmp_path, capsys):
