@@ -17,26 +17,35 @@ from benchmarks.people import N_CLIPS, TOKEN, make_study, together
 from tests.deployed import HOST, behind_nginx, by_tls, deployed
 
 CLIP_BYTES = 5_000_000
+LONG_BYTES = 16_000_000  # the buffers of the sockets on the way hold ten million
 RATINGS_A_SESSION = 8  # a session's burst is ten
 SLOW_BYTES, SLOW_SECONDS = 4_096, 0.25
 
 
 def prepare(n_sessions):
-    """Print the codes of so many sessions of a study, and a sound of each."""
+    """Print the codes of so many sessions of a study, and of each a sound and one that is too long for any socket."""
     import django
 
     django.setup()
+    from django.core.files.base import ContentFile
+
     study = make_study(CLIP_BYTES)
-    sessions = [study.admit() for _ in range(n_sessions)]
-    print(json.dumps([(session.code, session.next_trial().address) for session in sessions]))
+    long = study.stimuli().first()
+    long.sound.save("long.mp3", ContentFile(bytes(LONG_BYTES)))
+    told = []
+    for session in [study.admit() for _ in range(n_sessions)]:
+        trials = session.trials
+        told.append((session.code, trials.exclude(stimulus=long).first().address, trials.get(stimulus=long).address))
+    print(json.dumps(told))
 
 
 def measure(site, port, n_downloads, n_slow, n_raters):
     sessions = json.loads(
         site.run(sys.executable, "-m", "benchmarks.downloads", "--prepare", str(n_downloads + n_raters))
     )
-    sounds = [f"/sound/{address}/" for _, address in sessions[:n_downloads]]
-    raters = [Rater(port, code) for code, _ in sessions[n_downloads:]]
+    sounds = [f"/sound/{address}/" for _, address, _ in sessions[:n_downloads]]
+    long_sounds = [f"/sound/{address}/" for _, _, address in sessions[:n_slow]]
+    raters = [Rater(port, code) for code, _, _ in sessions[n_downloads:]]
     raters.pop().rate_all()  # everything is loaded once
     quiet = _one_after_the_other(raters[: len(raters) // 2])
     before, most, over = _memory(site), [0], threading.Event()
@@ -46,13 +55,13 @@ def measure(site, port, n_downloads, n_slow, n_raters):
             most[0] = max(most[0], _memory(site))
 
     def slowly(path):
-        connection = _asked(port, path)
+        connection = _asked(port, path, receive_bytes=SLOW_BYTES)
         answer = connection.getresponse()
         while not over.wait(SLOW_SECONDS) and answer.read(SLOW_BYTES):
             pass
         connection.close()
 
-    slow = [threading.Thread(target=slowly, args=(path,)) for path in sounds[:n_slow]]
+    slow = [threading.Thread(target=slowly, args=(path,)) for path in long_sounds]
     watcher = threading.Thread(target=watch)
     for thread in (*slow, watcher):
         thread.start()
@@ -110,8 +119,8 @@ class Rater:
         return page, answer.headers
 
 
-def _asked(port, path):
-    connection = by_tls(port, timeout=120)
+def _asked(port, path, receive_bytes=None):
+    connection = by_tls(port, timeout=120, receive_bytes=receive_bytes)
     connection.request("GET", path, headers={"Host": HOST})
     return connection
 

@@ -14,15 +14,15 @@ import uuid
 from contextlib import suppress
 from pathlib import Path
 
-from django.apps import apps
 from django.conf import settings
-from django.db import connection, models
+from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
 
 from analysis.results import VERSION
 from generation.models import Corpus, TrainingRun
 from generation.storing import work_folder
+from generation.tidying import file_fields
 from study import snapshots
 
 FORMAT = 1
@@ -43,7 +43,7 @@ def back_up(target):
         manifest, gone = _moment(folder)
         try:
             with _private(unfinished) as file, tarfile.open(fileobj=file, mode="w") as archive:
-                manifest["files"] = {name: _add(archive, name, folder / name) for name in _names(folder)}
+                manifest["files"] = {name: _add(archive, name, folder) for name in _names(folder)}
                 _add_manifest(archive, manifest)
             _sync(unfinished)
             unfinished.replace(target)
@@ -79,15 +79,10 @@ _MIGRATIONS = f"SELECT app, name FROM {MigrationRecorder.Migration._meta.db_tabl
 
 def _files_named(ask):
     """Return the names, as in the archive, of all files that rows of this database name."""
-    fields = [field for model in apps.get_models() for field in model._meta.get_fields() if _is_file(field)]
     found = set()
-    for field in fields:
-        found |= {name for (name,) in ask(f'SELECT "{field.column}" FROM "{field.model._meta.db_table}"') if name}
+    for model, field in file_fields():
+        found |= {name for (name,) in ask(f'SELECT "{field.column}" FROM "{model._meta.db_table}"') if name}
     return sorted(f"media/{name}" for name in found)
-
-
-def _is_file(field):
-    return isinstance(field, models.FileField)
 
 
 def _keep_folders(folder):
@@ -139,10 +134,11 @@ def _private(path):
     return open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
 
 
-def _add(archive, name, path):
-    with open(path, "rb") as file:
-        entry = tarfile.TarInfo(name)
-        entry.size, entry.mtime = os.fstat(file.fileno()).st_size, int(path.stat().st_mtime)
+def _add(archive, name, folder):
+    folder.touch()  # it may take hours, and a worker sweeps what nobody touched for one
+    with open(folder / name, "rb") as file:
+        entry, state = tarfile.TarInfo(name), os.fstat(file.fileno())
+        entry.size, entry.mtime = state.st_size, int(state.st_mtime)
         read = _Hashed(file)
         archive.addfile(entry, read)
     return {"bytes": entry.size, "sha256": read.sha256.hexdigest()}

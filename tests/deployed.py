@@ -154,11 +154,15 @@ def behind_nginx(site, folder):
             nginx.terminate()
 
 
-def by_tls(port, name=HOST, timeout=30):
-    """Return a connection to the proxy, whatever its certificate."""
+def by_tls(port, name=HOST, timeout=30, receive_bytes=None):
+    """Return a connection to the proxy, whatever its certificate. receive_bytes: how much may wait unread here"""
     trusting = ssl.create_default_context()
     trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE
-    raw = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+    raw = socket.socket()
+    raw.settimeout(timeout)
+    if receive_bytes is not None:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_bytes)
+    raw.connect(("127.0.0.1", port))
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
     connection.sock = trusting.wrap_socket(raw, server_hostname=name)
     return connection

@@ -141,5 +141,9 @@ def test_behind_nginx_the_site_is_reached_by_its_name_and_by_tls_alone(site, pro
         ask_by_tls(tls, "GET", "/", name="evil.example")
     assert ask_by_tls(tls, "TRACE", "/")[0] == 405
     # What opens a session is in no log.
-    assert made["code"] not in (tmp_path / "earmark.log").read_text()
-    assert "GET /t/.../ 200" in (tmp_path / "earmark.log").read_text()
+    ask_by_tls(tls, "GET", "/accounts/invitation/once-and-for-a-week/")
+    ask_by_tls(tls, "GET", f"/s/{made['study']}/?PROLIFIC_PID=somebody")
+    logged = (tmp_path / "earmark.log").read_text()
+    assert not [word for word in (made["code"], "once-and-for-a-week", "somebody") if word in logged]
+    assert "GET /accounts/invitation/... 404" in logged
+    assert "GET /t/.../ 200" in logged

@@ -4,6 +4,7 @@ import random
 import re
 import socket
 import string
+import time
 from concurrent.futures import ThreadPoolExecutor
 from http.cookies import SimpleCookie
 from urllib.parse import quote, urlencode
@@ -172,6 +173,22 @@ def set_by(headers):
 
 def post(site, address, form, headers):
     return site.ask("POST", address, urlencode(form), **{"Content-Type": "application/x-www-form-urlencoded"} | headers)
+
+
+def test_a_flood_is_refused_by_all_processes_together(site):
+    begun = time.monotonic()
+    _, headers, body = site.ask("GET", f"/t/{site.made['code']}/")
+    token = re.search(rb'name="csrfmiddlewaretoken" value="([^"]+)"', body)[1].decode()
+    address, form = f"/t/{site.made['code']}/1/", {"csrfmiddlewaretoken": token, "rating-overall": "7"}
+    sent = browser(set_by(headers)["__Host-csrftoken"].value, address)
+
+    # Each by a connection of its own: now this process takes it, now that.
+    statuses = [post(site, address, form, sent)[0] for _ in range(100)]
+
+    seconds = time.monotonic() - begun
+    assert set(statuses) == {303, 429}
+    assert 10 <= statuses.count(303) <= 11 + seconds / 2
+    assert site.ask("GET", f"/t/{site.made['code']}/")[0] == 200
 
 
 class Raw:

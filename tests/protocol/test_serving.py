@@ -68,7 +68,7 @@ def all_gone(pids, within_seconds=20):
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_ctrl_c_and_its_like_end_site_and_worker(served, port, ending):
     children = children_of(served.pid)
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/accounts/login/", timeout=10) as page:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/accounts/login/", timeout=60) as page:
         assert b"Log in" in page.read()
 
     served.send_signal(ending)

@@ -90,5 +90,5 @@ def test_slow_readers_and_many_downloads_keep_nobody_from_rating():
         pytest.skip(found["skipped"])
     assert (found["downloads"], found["slow_readers"], found["ratings"]) == (40, 20, 24)
     assert found["more_memory_mb"] < 100
-    # Where other programs hold the machine up, they do so without downloads too.
-    assert found["rating_p95_ms"] < max(300, 3 * found["rating_p95_ms_before"])
+    # 300 ms where nothing else runs. Where slow readers hold the site's threads, no rating comes through at all.
+    assert found["rating_p95_ms"] < 2_000

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import tarfile
 
 import pytest
@@ -9,6 +10,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 
+from generation import tidying
 from generation.models import Corpus, TrainingRun
 from study import backups, restoring, snapshots
 from study.models import Rating, Stimulus, Study
@@ -182,6 +184,22 @@ def test_what_goes_after_the_moment_makes_the_backup_begin_anew(site, tmp_path, 
 
     assert gone == []
     assert sum(name.startswith("media/") for name in manifest["files"]) == 1
+
+
+def test_a_worker_does_not_sweep_a_backup_that_takes_hours(site, tmp_path, monkeypatch):
+    read = tarfile.TarFile.addfile
+
+    def slowly(archive, *arguments):
+        tidying.sweep()
+        read(archive, *arguments)
+        for path in list((site / "work").rglob("*")):
+            os.utime(path, (0, 0))
+
+    monkeypatch.setattr(tarfile.TarFile, "addfile", slowly)
+
+    manifest, gone = backups.back_up(tmp_path / "site.tar")
+
+    assert (len(manifest["files"]), gone) == (5, [])
 
 
 def test_files_that_are_gone_are_named_and_the_rest_is_kept(site, tmp_path):
