@@ -295,3 +295,18 @@ def test_everybody_reads_their_log_and_staff_everybodys(client_of, sue, ada, ben
     client = client_of(ada)
     with django_assert_num_queries(4):
         client.get("/accounts/log/")
+
+
+def test_the_log_of_one_thing_goes_on_over_its_pages(client_of, ada, ben):
+    study = Study.objects.create(owner=ada, title="Pilot")
+    for number in range(51):
+        Change.objects.note(ada, f"did {number:02d}", study)
+    Change.objects.note(ada, "something else", ada)
+    link = re.search(r'href="(/accounts/log/[^"]+)"', client_of(ada).get(f"/studies/{study.slug}/").content.decode())[1]
+
+    first = client_of(ada).get(link.replace("&amp;", "&"))
+    further = re.search(r'href="([^"]+)" rel="next"', first.content.decode())[1].replace("&amp;", "&")
+    second = client_of(ada).get("/accounts/log/" + further)
+
+    assert [row[2] for row in rows_of(first) + rows_of(second)] == [f"did {k:02d}" for k in range(50, -1, -1)]
+    assert rows_of(client_of(ben).get(link.replace("&amp;", "&"))) == []
