@@ -140,6 +140,25 @@ def test_an_invitation_needs_a_word_for_whom(client_of, sue):
     assert (answer.status_code, "This field is required." in text(answer)) == (422, True)
 
 
+def test_where_the_site_says_so_every_researcher_invites_and_sees_no_more(invite, client_of, ada, settings):
+    invite("Cleo of the choir")
+    adas = client_of(ada)
+    assert adas.post("/accounts/people/", {"for_whom": "Dora"}).status_code == 403
+    settings.RESEARCHERS_INVITE = True
+
+    page = adas.post("/accounts/people/", {"for_whom": "Dora"})
+    taken_back = adas.post(
+        f"/accounts/people/invitations/{Invitation.objects.get(made_by__username='sue').pk}/take-back/"
+    )
+
+    assert page.status_code == 201
+    assert "Dora by ada" in text(page)
+    assert "Cleo of the choir" not in text(page)
+    assert rows_of(page) == []
+    assert taken_back.status_code == 404
+    assert adas.post(f"/accounts/people/{ada.pk}/suspend/").status_code == 403
+
+
 def test_people_are_listed_with_their_state(client_of, sue, ada, ben):
     ben.suspend()
     Researcher.objects.filter(pk=ada.pk).update(email="ada@example.org", last_login="2026-03-01T12:00Z")
