@@ -20,6 +20,11 @@ class Researcher(AbstractUser):
     def __str__(self):
         return self.get_full_name() or self.username
 
+    @property
+    def may_invite(self):
+        """Staff invite; everybody does where the site's settings say so."""
+        return self.is_staff or settings.RESEARCHERS_INVITE
+
     def suspend(self):
         """Let them in no more, and end their sessions at once. What is theirs stays."""
         self.is_active = False

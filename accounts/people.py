@@ -2,7 +2,6 @@
 
 from functools import wraps
 
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.tokens import default_token_generator
@@ -21,20 +20,22 @@ from accounts.models import Change, Invitation, Researcher
 ROWS_A_PAGE = 50
 
 
-def for_staff(view):
-    @login_required
-    @wraps(view)
-    def answer(request, *args, **kwargs):
-        if not request.user.is_staff:
-            raise PermissionDenied("This page is for those who look after the site.")
-        return view(request, *args, **kwargs)
+def only_for(is_allowed):
+    def guard(view):
+        @login_required
+        @wraps(view)
+        def answer(request, *args, **kwargs):
+            if not is_allowed(request.user):
+                raise PermissionDenied("This page is for those who look after the site.")
+            return view(request, *args, **kwargs)
 
-    return answer
+        return answer
+
+    return guard
 
 
-def for_inviters(view):
-    """Staff invite; everybody does where the site's settings say so."""
-    return login_required(view) if settings.RESEARCHERS_INVITE else for_staff(view)
+for_staff = only_for(lambda researcher: researcher.is_staff)
+for_inviters = only_for(lambda researcher: researcher.may_invite)
 
 
 @for_inviters

@@ -7,6 +7,8 @@ from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.db.models import Q
 from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils.http import urlencode
 
 from accounts.models import Change, Share, kind_of
 
@@ -91,4 +93,5 @@ def about(request, thing):
         "thing": thing,
         "shares": Share.objects.about(thing).select_related("researcher"),
         "changes": Change.objects.about(thing).select_related("researcher")[:CHANGES_SHOWN],
+        "all_changes": f"{reverse('accounts:log')}?{urlencode({'kind': kind_of(thing), 'subject': thing.pk})}",
     }

@@ -102,6 +102,7 @@ AXES_COOLOFF_TIME = 1  # hours
 AXES_LOCKOUT_PARAMETERS = ["username", "ip_address"]  # so many for an account, and so many for an address
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # else a lock lasts for as long as somebody knocks
 AXES_CLIENT_IP_CALLABLE = "accounts.locking.client_address"
+AXES_HANDLER = "accounts.locking.CountedBefore"
 AXES_LOCKOUT_CALLABLE = "accounts.locking.locked"
 # How many proxies of our own stand before the site: whom X-Forwarded-For is believed.
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=0)

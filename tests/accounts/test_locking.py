@@ -1,10 +1,12 @@
 """Passwords are not guessed: so many tries an hour for an account, so many for an address; then the right one works again."""
 
 import datetime
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from unittest.mock import patch
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -70,6 +72,25 @@ def test_of_200_accounts_tried_from_an_address_20_are_looked_at(ada, checked):
     assert knock(username="ada", password="analytical engine", address="192.0.2.2").status_code == 302
 
 
+@pytest.mark.django_db(transaction=True)
+def test_of_16_who_try_at_once_no_more_passwords_are_looked_at(ada, checked):
+    def knock_often(number):
+        for k in range(5):
+            knock(password=f"wrong {number} {k}", address=f"192.0.2.{number}")
+        connection.close()
+
+    with ThreadPoolExecutor(16) as people:
+        list(people.map(knock_often, range(16)))
+
+    assert TRIES - 16 < len(checked) <= TRIES
+
+
+def test_the_right_password_costs_no_try(ada, checked):
+    answers = [knock(password="analytical engine") for _ in range(TRIES + 5)]
+
+    assert {answer.status_code for answer in answers} == {302}
+
+
 @pytest.mark.parametrize("n_proxies", [0, 1])
 def test_writing_other_addresses_into_the_request_gains_nothing(checked, settings, n_proxies):
     settings.TRUSTED_PROXIES = n_proxies
@@ -93,6 +114,15 @@ def test_behind_a_proxy_of_ours_one_address_does_not_lock_the_others_out(ada, se
     ]
 
     assert [answer.status_code for answer in answers] == [429, 302]
+
+
+@pytest.mark.parametrize("heard", ["", "nonsense", "' OR 1=1", "10.0.0.1, "])
+def test_what_is_no_address_is_not_believed(checked, settings, heard):
+    settings.TRUSTED_PROXIES = 1
+    answers = [knock(f"user{k}", **{"x-forwarded-for": heard}) for k in range(TRIES + 1)]
+
+    assert len(checked) == TRIES
+    assert answers[-1].status_code == 429
 
 
 def test_a_lock_ends_by_itself_even_while_somebody_goes_on_knocking(ada):

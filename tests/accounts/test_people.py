@@ -140,6 +140,25 @@ def test_an_invitation_needs_a_word_for_whom(client_of, sue):
     assert (answer.status_code, "This field is required." in text(answer)) == (422, True)
 
 
+def test_where_the_site_says_so_every_researcher_invites_and_sees_no_more(invite, client_of, ada, settings):
+    invite("Cleo of the choir")
+    adas = client_of(ada)
+    assert adas.post("/accounts/people/", {"for_whom": "Dora"}).status_code == 403
+    settings.RESEARCHERS_INVITE = True
+
+    page = adas.post("/accounts/people/", {"for_whom": "Dora"})
+    taken_back = adas.post(
+        f"/accounts/people/invitations/{Invitation.objects.get(made_by__username='sue').pk}/take-back/"
+    )
+
+    assert page.status_code == 201
+    assert "Dora by ada" in text(page)
+    assert "Cleo of the choir" not in text(page)
+    assert rows_of(page) == []
+    assert taken_back.status_code == 404
+    assert adas.post(f"/accounts/people/{ada.pk}/suspend/").status_code == 403
+
+
 def test_people_are_listed_with_their_state(client_of, sue, ada, ben):
     ben.suspend()
     Researcher.objects.filter(pk=ada.pk).update(email="ada@example.org", last_login="2026-03-01T12:00Z")
@@ -295,3 +314,18 @@ def test_everybody_reads_their_log_and_staff_everybodys(client_of, sue, ada, ben
     client = client_of(ada)
     with django_assert_num_queries(4):
         client.get("/accounts/log/")
+
+
+def test_the_log_of_one_thing_goes_on_over_its_pages(client_of, ada, ben):
+    study = Study.objects.create(owner=ada, title="Pilot")
+    for number in range(51):
+        Change.objects.note(ada, f"did {number:02d}", study)
+    Change.objects.note(ada, "something else", ada)
+    link = re.search(r'href="(/accounts/log/[^"]+)"', client_of(ada).get(f"/studies/{study.slug}/").content.decode())[1]
+
+    first = client_of(ada).get(link.replace("&amp;", "&"))
+    further = re.search(r'href="([^"]+)" rel="next"', first.content.decode())[1].replace("&amp;", "&")
+    second = client_of(ada).get("/accounts/log/" + further)
+
+    assert [row[2] for row in rows_of(first) + rows_of(second)] == [f"did {k:02d}" for k in range(50, -1, -1)]
+    assert rows_of(client_of(ben).get(link.replace("&amp;", "&"))) == []
