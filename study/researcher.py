@@ -10,7 +10,7 @@ from django.views.decorators.http import require_POST
 
 from accounts import sharing, sharing_pages
 from accounts.models import Change
-from study import duration, opening, tables, tasks
+from study import duration, inventory, opening, tables, tasks
 from study.drafting import confirm, reads, reads_and_writes
 from study.forms import ConditionForm
 from study.models import Study, with_counts
@@ -51,7 +51,8 @@ def study(request, slug):
     context |= sharing.about(request, study)
     if study.state == Study.State.DRAFT:
         return render(request, "study/draft.html", {**context, **_draft(study), **_opening_counts(study)})
-    return render(request, "study/study.html", {**context, **_counts(study)})
+    n_lost = inventory.lost_sounds(study) if study.is_open else 0
+    return render(request, "study/study.html", {**context, **_counts(study), "n_lost": n_lost})
 
 
 def _draft(study):
