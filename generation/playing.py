@@ -11,6 +11,7 @@ from accounts.models import Change
 from generation.models import Clip
 from generation.storing import sha256, stored
 from music import audio, loudness, lpd, render
+from training.checkpoint import VERSION
 
 PACKAGES = ("numpy", "tensorflow-cpu", "tensorflow", "keras", "midirenderer", "pyloudnorm", "soundfile")
 
@@ -93,7 +94,7 @@ def kept(prepared):
 
 def versions():
     """Return what made a clip here: name -> version."""
-    found = {"python": platform.python_version()}
+    found = {"earmark": VERSION, "python": platform.python_version()}
     for package in PACKAGES:
         try:
             found[package] = version(package)
