@@ -11,6 +11,7 @@ from django.utils.module_loading import import_string
 
 from accounts.models import Change
 from accounts.sharing import OwnedQuerySet, SharedQuerySet
+from generation.archiving import Archivable, ArchivedRows
 from generation.storing import stored
 from music.refusal import shown_name
 from training.families import FAMILIES
@@ -67,27 +68,8 @@ class Owned(models.Model):
         abstract = True
 
 
-class ArchivableQuerySet(SharedQuerySet):
-    def current(self):
-        """What lists and choices offer: all that was not put away."""
-        return self.filter(archived_at=None)
-
-    def archived(self):
-        return self.exclude(archived_at=None)
-
-
-class Archivable(Owned):
-    """Something that a study may rest on: it can be put out of sight, and stays whole."""
-
-    archived_at = models.DateTimeField(null=True)
-
-    class Meta:
-        abstract = True
-
-    def archive(self, is_archived=True):
-        """Put it out of lists and choices, or back; whatever uses it is not touched."""
-        self.archived_at = timezone.now() if is_archived else None
-        type(self).objects.filter(pk=self.pk).update(archived_at=self.archived_at)
+class KeptQuerySet(ArchivedRows, SharedQuerySet):
+    pass
 
 
 class Corpus(Owned):
@@ -164,7 +146,7 @@ class TrainingRun(Owned):
         return Path(settings.RUN_DIR) / str(self.id)
 
 
-class Checkpoint(Archivable):
+class Checkpoint(Archivable, Owned):
     """Trained or uploaded weights with their card."""
 
     name = models.CharField(max_length=200)
@@ -174,7 +156,7 @@ class Checkpoint(Archivable):
     card = models.JSONField()
     run = models.ForeignKey(TrainingRun, null=True, on_delete=models.PROTECT, related_name="checkpoints")
 
-    objects = ArchivableQuerySet.as_manager()
+    objects = KeptQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at"]
@@ -185,6 +167,10 @@ class Checkpoint(Archivable):
     @property
     def family_title(self):
         return family_title(self.family)
+
+    def leave(self):
+        """Let jobs that are over and left no clip go with it."""
+        self.jobs.filter(clips=None).exclude(state__in=UNFINISHED).delete()
 
 
 UNFINISHED = ("waiting", "running")
@@ -578,7 +564,7 @@ class Upload(Owned):
             Upload.objects.filter(pk=self.pk).update(file="")
 
 
-class Clip(Archivable):
+class Clip(Archivable, Owned):
     """One finished piece of sound: a lossless master, the roll it was played from, and all that made it."""
 
     class Source(models.TextChoices):
@@ -600,7 +586,7 @@ class Clip(Archivable):
     # seed, sampling settings, checkpoint and corpus checksums, renderer, SoundFont, versions, sha256 of roll and master
     provenance = models.JSONField(default=dict)
 
-    objects = ArchivableQuerySet.as_manager()
+    objects = KeptQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at", "index"]
@@ -608,6 +594,9 @@ class Clip(Archivable):
 
     def __str__(self):
         return self.title
+
+    def leave(self):
+        """Nothing goes with it: its job stays, for it may have made others."""
 
 
 class Measures(models.Model):

@@ -117,7 +117,9 @@ def similarities(clips):
     clips: list of fingerprints
     """
     others, first = together(clips)
-    return symmetrised(np.array([likeness_to_each(bars, others, first) for bars in clips]).reshape(len(clips), len(clips)))
+    return symmetrised(
+        np.array([likeness_to_each(bars, others, first) for bars in clips]).reshape(len(clips), len(clips))
+    )
 
 
 def symmetrised(one_way):

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_POST
 
 from accounts import sharing, sharing_pages
 from accounts.models import Change
+from generation.archiving import wants_archive
 from study import duration, inventory, opening, tables, tasks
 from study.drafting import confirm, reads, reads_and_writes
 from study.forms import ConditionForm
@@ -37,9 +38,19 @@ def attached(name, lines):
 @login_required
 @reads
 def studies(request):
-    rows = with_counts(Study.objects.visible_to(request.user).select_related("owner"))
+    is_archive = wants_archive(request)
+    rows = with_counts(Study.objects.visible_to(request.user).listed(is_archive).select_related("owner"))
     page = Paginator(rows, ROWS_A_PAGE).get_page(request.GET.get("page"))
-    return render(request, "study/studies.html", {"page": page})
+    return render(request, "study/studies.html", {"page": page, "is_archive": is_archive})
+
+
+@login_required
+@require_POST
+def archive(request, slug, is_archived=True):
+    """Put a study out of the list, or back. An open one goes on: its link works, and sessions finish."""
+    study = sharing.owned(request, Study.objects.all(), slug=slug)
+    study.archive(request.user, is_archived)
+    return redirect("study:study", study.slug)
 
 
 @login_required
