@@ -100,9 +100,9 @@ class Batch:
     def _read_checkpoint(self, upload):
         card = self._card_of(upload)
         name = PurePosixPath(upload.name).stem.removesuffix(".weights")[:200]
+        known = uploads.written_checkpoint(uploads.Named(upload), self.folder, uploads.Named(card) if card else None)
         with transaction.atomic():
-            file, beside = uploads.Named(upload), uploads.Named(card) if card else None
-            checkpoint = uploads.keep_checkpoint(self.job.owner, file, name, self.folder, beside)
+            checkpoint = uploads.store(self.job.owner, self.folder / uploads.WRITTEN, name, known)
             upload.take(uploads.understood(checkpoint), checkpoint)
         if card:
             self.cards[card.pk] = upload
