@@ -144,9 +144,9 @@ def faults():
 
 
 def measure(folder, options):
-    from generation import models, tasks
+    from generation import leases, models, tasks
 
-    models.LEASE = tasks.LEASE = timedelta(seconds=options.lease)
+    leases.LEASE = models.LEASE = tasks.LEASE = timedelta(seconds=options.lease)
     checkpoint, chance = make_checkpoint(folder), random.Random(options.seed)
     span = undisturbed(checkpoint)
     runs = [run(checkpoint, number, chance.uniform(0, 0.95 * span)) for number in range(1, options.kills + 1)]

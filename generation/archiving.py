@@ -13,7 +13,9 @@ from accounts.models import Change
 IS_USED = "“%s” is used, by a study, a clip or a job, and stays as it is. Archive it to put it out of sight."
 
 
-class ArchivedRows(models.QuerySet):
+class ArchivedRows:
+    """What a queryset of things that can be archived knows besides."""
+
     def current(self):
         """What lists and choices offer: all that was not put away."""
         return self.filter(archived_at=None)

@@ -13,7 +13,8 @@ from django.db import transaction
 
 from generation import answers, described, faults, playing, uploads
 from generation.kinds import CLIPS, kind_of, stem_of, suffix_of
-from generation.models import Clip, Stopped
+from generation.leases import Stopped
+from generation.models import Clip
 from generation.storing import sha256
 from music import audio, pianoroll
 from music.refusal import Refusal

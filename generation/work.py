@@ -10,7 +10,8 @@ import uuid
 from contextlib import closing
 
 from generation import child, facts, faults, measuring, taking, training_job, watching
-from generation.models import Clip, Job, Stopped
+from generation.leases import Stopped
+from generation.models import Clip, Job
 from generation.playing import make_clip
 from generation.storing import folder_of, sha256
 from generation.watching import Refused, watched
