@@ -3,7 +3,6 @@ from pathlib import PurePath
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.db.models import Sum
 
 from generation import corpora, kinds, quota, uploads
@@ -109,9 +108,7 @@ class UploadsForm(forms.Form):
         files = self.cleaned_data["sent"]
         Upload.objects.sweep()
         try:
-            with transaction.atomic():
-                quota.require_room(self.owner, sum(file.size for file in files))
-                return [Upload.objects.receive(self.owner, file, self.cleaned_data["batch"]) for file in files]
+            return quota.receive(self.owner, files, self.cleaned_data["batch"])
         except Refusal as refusal:
             self.add_error("sent", ValidationError(str(refusal), code=refusal.problem))
             return []

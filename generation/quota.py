@@ -4,6 +4,7 @@ import os
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.db import transaction
 from django.db.models import FileField
 
 from generation.models import Checkpoint, Clip, Upload
@@ -30,6 +31,13 @@ def require_room(researcher, n_bytes):
             "Delete clips or checkpoints that nothing uses, or ask whoever runs the site for more.",
             "quota.full",
         )
+
+
+@transaction.atomic
+def receive(researcher, files, batch):
+    """Keep files until they are read, and return their uploads. Raises Refusal if there is no room for all."""
+    require_room(researcher, sum(file.size for file in files))
+    return [Upload.objects.receive(researcher, file, batch) for file in files]
 
 
 def shown(n_bytes):

@@ -76,3 +76,13 @@ def test_clips_that_have_no_room_are_not_made_and_the_job_says_so(ada, corpus, p
     job.refresh_from_db()
     assert (job.state, Clip.objects.count()) == ("failed", 0)
     assert "You use 0.0 MB of the 0.0 MB that your files may take" in job.message
+
+
+def test_a_table_of_ratings_needs_room_too(client_of, ada, settings):
+    settings.QUOTA_BYTES = 10
+    table = SimpleUploadedFile("ratings.csv", b"session,condition,stimulus,rating\n1,A,x,5\n")
+
+    response = client_of(ada).post("/studies/import/", {"file": table})
+
+    assert (response.status_code, Upload.objects.count()) == (422, 0)
+    assert response.context["form"].errors["file"][0].startswith("You use 0.0 MB of the 0.0 MB")
