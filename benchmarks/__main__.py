@@ -25,12 +25,15 @@ def run(module, *arguments):
 def measure(short):
     seconds, ratings = ("5", "20000") if short else ("30", "1000000")
     kills = ["--runs", "2", "--submissions", "260"] if short else ["--runs", "20", "--submissions", "2000"]
+    rounds = ["--rounds", "5" if short else "50"]
     return {
         "empty": run("cycles", "--seconds", seconds),
         "full": run("cycles", "--seconds", seconds, "--ratings", ratings),
         "sqlite": run("kills", *kills),
         "postgres": run("kills", "--postgres", *kills),
         "writers": run("writers"),
+        "deliveries": [run("deliveries", *rounds), run("deliveries", "--postgres", *rounds)],
+        "worker_kills": run("worker_kills", "--kills", "2" if short else "20"),
         "fits": run("fits", *(["--most", "100000"] if short else [])),
         "results": run("results", *(["--ratings", "20000"] if short else [])),
         "windows": run("windows", *(["--sizes", "30", "100", "--seconds", "1"] if short else [])),
@@ -76,11 +79,30 @@ be missing, changed or there twice.
 {writers["writers"]} processes, {writers["transactions"]:,} transactions: {writers["refused"]} refused, {writers["stored"]:,} stored,
 {writers["per_second"]:.0f} a second, p99 {writers["p99_ms"]:.0f} ms.
 
+{_jobs(found["deliveries"], found["worker_kills"])}
 {_fits(found["fits"])}
 {_results(found["results"])}
 {_corpora(found["windows"])}
 {_sampling(found["sampling"])}
 {_music(found["music"])}"""
+
+
+def _jobs(deliveries, kills):
+    sets = ", ".join(
+        f"{name} {one.get('skipped') or '{sets_of_clips} of {rounds}'.format(**one)}"
+        for name, one in zip(("SQLite", "PostgreSQL"), deliveries, strict=True)
+    )
+    return f"""## Jobs
+
+Ten workers are handed the same job at the same moment, round after round; one set of clips came of it in: {sets}.
+
+A worker is killed (-9) at a random point of a job that samples and plays clips, and another starts that moment, with a
+lease of {kills["lease_seconds"]:.0f} s (the site's own is a minute):
+
+| kills | done | taken up again after, at most | finished after, at most | undisturbed | wrong sets | half clips | left after a sweep |
+|---|---|---|---|---|---|---|---|
+| {kills["kills"]} | {kills["done"]} | {kills["taken_up_seconds"]:.1f} s | {kills["finished_seconds"]:.1f} s | {kills["undisturbed_seconds"]:.1f} s | {kills["wrong_sets"]} | {kills["half_clips"]} | {kills["left_after_sweep"]} |
+"""
 
 
 def _fits(fits):

@@ -17,7 +17,7 @@ def of_machine(failure):
         return DISK_FULL
     if isinstance(failure, OperationalError):
         return "The database could not be reached."
-    if isinstance(failure, OSError):
+    if isinstance(failure, OSError) and not isinstance(failure, FileNotFoundError):
         return f"The disk could not be read or written ({failure.strerror or type(failure).__name__})."
     return ""
 

@@ -3,13 +3,12 @@ from pathlib import PurePath
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db import transaction
 from django.db.models import Sum
 
-from generation import corpora, kinds, uploads
+from generation import corpora, kinds, quota, uploads
 from generation.answers import LONGEST_SECONDS
 from generation.models import Upload
-from music.refusal import shown_name
+from music.refusal import Refusal, shown_name
 
 LARGEST_SEED = 2**32 - 1
 MOST_CLIPS = 50
@@ -104,12 +103,15 @@ class UploadsForm(forms.Form):
             raise ValidationError("Too many files wait to be read. Have those read first, then bring the others.")
         return files
 
-    @transaction.atomic
     def receive(self):
-        """Keep the files until they are read, and return their uploads."""
+        """Keep the files until they are read. Returns their uploads; none if there is no room, and the form says so."""
+        files = self.cleaned_data["sent"]
         Upload.objects.sweep()
-        batch = self.cleaned_data["batch"]
-        return [Upload.objects.receive(self.owner, file, batch) for file in self.cleaned_data["sent"]]
+        try:
+            return quota.receive(self.owner, files, self.cleaned_data["batch"])
+        except Refusal as refusal:
+            self.add_error("sent", ValidationError(str(refusal), code=refusal.problem))
+            return []
 
 
 class ClipsForm(forms.Form):

@@ -4,26 +4,18 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import models, transaction
-from django.db.models import F, Q, Value
-from django.db.models.functions import Concat, Right
+from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
 from accounts.models import Change
 from accounts.sharing import OwnedQuerySet, SharedQuerySet
+from generation.archiving import Archivable, ArchivedRows
+from generation.leases import LEASE, QUEUE_PATIENCE, Leased, entry
 from generation.storing import stored
 from music.refusal import shown_name
 from training.families import FAMILIES
 
-# A worker renews its lease every second or two; a minute bears a slow disk, and a dead worker's job waits no longer.
-LEASE = timedelta(seconds=60)
-# A job that no worker took in this time is put into the queue again: the queue may have lost it.
-QUEUE_PATIENCE = timedelta(hours=1)
-# A job that takes its worker down with it must not do so for ever, nor one for which the disk never has room.
-MOST_ATTEMPTS = 3
-# How long a job rests after its first and its second attempt, if a fault of the machine ended it.
-RESTS = (timedelta(seconds=10), timedelta(minutes=2))
-LONGEST_LOG = 20_000  # characters; of a longer one the beginning goes
 # So long a refused file is listed with its reason, and a taken one with what it was understood to be.
 UPLOADS_KEPT = timedelta(days=7)
 # Bytes that nobody had read by then were left behind: a page that was closed between sending and reading.
@@ -33,10 +25,6 @@ UNREAD_KEPT = timedelta(days=1)
 def family_title(name):
     """What the report calls this family."""
     return FAMILIES[name].title if name in FAMILIES else name
-
-
-class Stopped(Exception):
-    """The job is no longer this worker's: somebody cancelled it, or its lease ran out and another worker has it."""
 
 
 # File names are ours; the name that a file came with is text to show, never a path.
@@ -67,27 +55,8 @@ class Owned(models.Model):
         abstract = True
 
 
-class ArchivableQuerySet(SharedQuerySet):
-    def current(self):
-        """What lists and choices offer: all that was not put away."""
-        return self.filter(archived_at=None)
-
-    def archived(self):
-        return self.exclude(archived_at=None)
-
-
-class Archivable(Owned):
-    """Something that a study may rest on: it can be put out of sight, and stays whole."""
-
-    archived_at = models.DateTimeField(null=True)
-
-    class Meta:
-        abstract = True
-
-    def archive(self, is_archived=True):
-        """Put it out of lists and choices, or back; whatever uses it is not touched."""
-        self.archived_at = timezone.now() if is_archived else None
-        type(self).objects.filter(pk=self.pk).update(archived_at=self.archived_at)
+class KeptQuerySet(ArchivedRows, SharedQuerySet):
+    pass
 
 
 class Corpus(Owned):
@@ -164,7 +133,7 @@ class TrainingRun(Owned):
         return Path(settings.RUN_DIR) / str(self.id)
 
 
-class Checkpoint(Archivable):
+class Checkpoint(Archivable, Owned):
     """Trained or uploaded weights with their card."""
 
     name = models.CharField(max_length=200)
@@ -174,7 +143,7 @@ class Checkpoint(Archivable):
     card = models.JSONField()
     run = models.ForeignKey(TrainingRun, null=True, on_delete=models.PROTECT, related_name="checkpoints")
 
-    objects = ArchivableQuerySet.as_manager()
+    objects = KeptQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at"]
@@ -185,6 +154,10 @@ class Checkpoint(Archivable):
     @property
     def family_title(self):
         return family_title(self.family)
+
+    def leave(self):
+        """Let jobs that are over and left no clip go with it."""
+        self.jobs.filter(clips=None).exclude(state__in=UNFINISHED).delete()
 
 
 UNFINISHED = ("waiting", "running")
@@ -296,13 +269,7 @@ class JobQuerySet(OwnedQuerySet):
         return sum(job.put_back() for job in unfinished.filter(lease_until__lt=timezone.now()))
 
 
-def entry(text):
-    """Return the log with one entry more, as the database puts it together: two may write at once."""
-    line = f"{timezone.now():%Y-%m-%d %H:%M:%S} {text}\n"
-    return Right(Concat("log", Value(line)), LONGEST_LOG)
-
-
-class Job(Owned):
+class Job(Leased, Owned):
     """Something a researcher asked for. The queue delivers it, this row is what people look at.
 
     A delivery may come twice, and after a worker's death never again: `objects.claim()` takes a job by one conditional
@@ -405,96 +372,6 @@ class Job(Owned):
         transaction.on_commit(lambda: run_job.enqueue(str(self.pk)))
         return self
 
-    def keep(self, said="", **progress):
-        """Renew the lease and note progress. Raises Stopped if the job is no longer this worker's.
-
-        said: what the log is to say of it; a new stage is said by itself
-        """
-        said = said or self._news(progress.get("stage", ""))
-        noted = {"log": entry(said)} if said else {}
-        if not self._mine().update(**{"lease_until": timezone.now() + LEASE, **progress, **noted}):
-            raise Stopped
-        for name, value in progress.items():
-            setattr(self, name, value)
-
-    def say(self, text):
-        """Write into the log, whoever's the job is by now."""
-        Job.objects.filter(pk=self.pk).update(log=entry(text))
-
-    def finish(self):
-        self._end(self.State.DONE, "done", n_done=self.n_total)
-
-    def fail(self, sentence):
-        self._end(self.State.FAILED, f"failed: {sentence}", message=sentence)
-
-    def rest(self, sentence):
-        """Give the job back after a fault of the machine, to be tried again later; the last attempt fails it."""
-        if self.attempts >= MOST_ATTEMPTS:
-            self.fail(f"{sentence} It was tried {self.attempts} times.")
-            return
-        wait = RESTS[self.attempts - 1]
-        again_at = timezone.now() + wait
-        with transaction.atomic():
-            self.keep(
-                f"{sentence} It is tried again in {wait.total_seconds():.0f} s.",
-                state=self.State.WAITING,
-                stage="",
-                seconds_left=None,
-                message=f"{sentence} It will be tried again.",
-                not_before=again_at,
-                lease_until=again_at + QUEUE_PATIENCE,
-            )
-            self.enqueue()
-
-    def _mine(self):
-        return Job.objects.filter(pk=self.pk, state=self.State.RUNNING, worker=self.worker)
-
-    def _news(self, stage):
-        """Return the stage if it is another; one may carry figures after a comma, which change each second."""
-        return stage if stage.split(",")[0] != self.stage.split(",")[0] else ""
-
-    def release(self):
-        """Give the job back: its worker has to stop, and the next sweep puts it into the queue again.
-
-        That the worker had to stop is not held against the job: the attempt does not count.
-        """
-        said = entry("given back, for its worker had to stop")
-        self._mine().update(lease_until=timezone.now(), attempts=F("attempts") - 1, log=said)
-
-    def cancel(self):
-        """Stop the job for good. Its worker sees so within seconds; one that waits never starts. True if it was in time."""
-        unfinished = Job.objects.filter(pk=self.pk, state__in=[self.State.WAITING, self.State.RUNNING])
-        return bool(unfinished.update(state=self.State.CANCELLED, finished_at=timezone.now(), log=entry("cancelled")))
-
-    def put_back(self):
-        """Enqueue a job whose lease ran out. False if somebody else was quicker."""
-        as_found = Job.objects.filter(pk=self.pk, state=self.state, worker=self.worker, lease_until=self.lease_until)
-        if self.attempts >= MOST_ATTEMPTS:
-            sentence = f"The worker stopped {self.attempts} times while it worked on this job."
-            return bool(as_found.update(state=self.State.FAILED, message=sentence, finished_at=timezone.now()))
-        with transaction.atomic():
-            self.not_before = self._rested_at()
-            was_first = as_found.update(
-                state=self.State.WAITING,
-                worker="",
-                lease_until=(self.not_before or timezone.now()) + QUEUE_PATIENCE,
-                not_before=self.not_before,
-                log=entry("put back into the queue, for no worker showed a sign of life"),
-            )
-            if was_first:
-                self.enqueue()
-        return bool(was_first)
-
-    def _rested_at(self):
-        """When a job whose worker died is tried again: at once after one death, for its lease was wait enough."""
-        if self.state == self.State.RUNNING and self.attempts > 1:
-            return timezone.now() + RESTS[self.attempts - 1]
-        return self.not_before
-
-    def _end(self, state, said, **fields):
-        fields = {"message": "", "not_before": None, **fields}
-        self.keep(said, state=state, finished_at=timezone.now(), stage="", seconds_left=None, **fields)
-
 
 class UploadQuerySet(OwnedQuerySet):
     def recent(self):
@@ -578,7 +455,7 @@ class Upload(Owned):
             Upload.objects.filter(pk=self.pk).update(file="")
 
 
-class Clip(Archivable):
+class Clip(Archivable, Owned):
     """One finished piece of sound: a lossless master, the roll it was played from, and all that made it."""
 
     class Source(models.TextChoices):
@@ -600,7 +477,7 @@ class Clip(Archivable):
     # seed, sampling settings, checkpoint and corpus checksums, renderer, SoundFont, versions, sha256 of roll and master
     provenance = models.JSONField(default=dict)
 
-    objects = ArchivableQuerySet.as_manager()
+    objects = KeptQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at", "index"]
@@ -608,6 +485,9 @@ class Clip(Archivable):
 
     def __str__(self):
         return self.title
+
+    def leave(self):
+        """Nothing goes with it: its job stays, for it may have made others."""
 
 
 class Measures(models.Model):

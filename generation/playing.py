@@ -8,9 +8,11 @@ from importlib.metadata import PackageNotFoundError, version
 from django.db import transaction
 
 from accounts.models import Change
+from generation import quota
 from generation.models import Clip
 from generation.storing import sha256, stored
 from music import audio, loudness, lpd, render
+from training.checkpoint import VERSION
 
 PACKAGES = ("numpy", "tensorflow-cpu", "tensorflow", "keras", "midirenderer", "pyloudnorm", "soundfile")
 
@@ -80,11 +82,17 @@ def _prepared(job, index, sound, folder, files, provenance, **about):
 
 @contextmanager
 def kept(prepared):
-    """Keep finished clips, their files and their rows, for as long as the block succeeds: all of them, or none."""
+    """Keep finished clips, their files and their rows, for as long as the block succeeds: all of them, or none.
+
+    Raises Refusal if their owner has no room for them.
+    """
+    n_bytes = sum(path.stat().st_size for one in prepared for path in one.files.values())
     with ExitStack() as unfinished:
         for one in prepared:
             unfinished.enter_context(one.stored())
         unfinished.enter_context(transaction.atomic())
+        for owner in {one.clip.owner for one in prepared}:
+            quota.require_room(owner, n_bytes)
         for one in prepared:
             one.clip.save(force_insert=True)
             Change.objects.note(one.clip.owner, "had it made", one.clip)
@@ -93,7 +101,7 @@ def kept(prepared):
 
 def versions():
     """Return what made a clip here: name -> version."""
-    found = {"python": platform.python_version()}
+    found = {"earmark": VERSION, "python": platform.python_version()}
     for package in PACKAGES:
         try:
             found[package] = version(package)

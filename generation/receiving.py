@@ -2,11 +2,13 @@
 
 import uuid
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import Http404
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from generation import quota
 from generation.bounded import takes_files
 from generation.forms import UploadsForm
 from generation.models import Job, Upload
@@ -20,11 +22,11 @@ MOST_LISTED = 200
 def uploads(request):
     """Files of any kind at once, and those of the last week. Without a script the form sends all and has them read."""
     form = UploadsForm(request.POST or None, request.FILES or None, owner=request.user, batch=uuid.uuid4())
-    if form.is_valid():
-        form.receive()
+    if form.is_valid() and form.receive():
         return _read(request, form.cleaned_data["batch"], form.cleaned_data["seconds"])
     recent = _with_what_came(Upload.objects.visible_to(request.user).recent().order_by("-created_at"))
-    context = {"form": form, "uploads": recent[:MOST_LISTED]}
+    room = {"used": quota.shown(quota.used_bytes(request.user)), "allowed": quota.shown(settings.QUOTA_BYTES)}
+    context = {"form": form, "uploads": recent[:MOST_LISTED], **room}
     return render(request, "generation/uploads.html", context, status=422 if form.is_bound else 200)
 
 
@@ -34,10 +36,10 @@ def uploads(request):
 def receive(request):
     """One file of several, sent by the page's script, which shows its row."""
     form = UploadsForm(request.POST, request.FILES, owner=request.user)
-    if not form.is_valid():
+    received = form.receive() if form.is_valid() else []
+    if not received:
         return render(request, "generation/upload_refused.html", {"form": form}, status=422)
-    [upload] = form.receive()
-    return render(request, "generation/upload_row.html", {"upload": upload})
+    return render(request, "generation/upload_row.html", {"upload": received[0]})
 
 
 @login_required

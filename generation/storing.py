@@ -47,8 +47,9 @@ class WholeFiles(FileSystemStorage):
 
 def _write(content, part):
     """Have the content at this path, and on the disk before a name or a row speaks of it."""
-    if isinstance(content, Finished) and _is_here(content.path, part.parent):
-        os.rename(content.path, part)
+    made_at = content.temporary_file_path() if hasattr(content, "temporary_file_path") else None
+    if made_at and _is_here(made_at, part.parent):
+        os.rename(made_at, part)
     else:
         with open(part, "wb") as copy:
             copy.writelines(content.chunks())

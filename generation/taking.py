@@ -13,7 +13,8 @@ from django.db import transaction
 
 from generation import answers, described, faults, playing, uploads
 from generation.kinds import CLIPS, kind_of, stem_of, suffix_of
-from generation.models import Clip, Stopped
+from generation.leases import Stopped
+from generation.models import Clip
 from generation.storing import sha256
 from music import audio, pianoroll
 from music.refusal import Refusal
@@ -75,6 +76,8 @@ class Batch:
             upload.refuse(f"{upload.name}: {refusal}", refusal.problem)
         except Stopped:
             raise
+        except FileNotFoundError:
+            upload.refuse(f"{upload.name}: It is gone from the storage; bring it again.", "file.gone")
         except Exception as failure:
             if faults.of_machine(failure):
                 raise
@@ -98,9 +101,9 @@ class Batch:
     def _read_checkpoint(self, upload):
         card = self._card_of(upload)
         name = PurePosixPath(upload.name).stem.removesuffix(".weights")[:200]
+        known = uploads.written_checkpoint(uploads.Named(upload), self.folder, uploads.Named(card) if card else None)
         with transaction.atomic():
-            file, beside = uploads.Named(upload), uploads.Named(card) if card else None
-            checkpoint = uploads.keep_checkpoint(self.job.owner, file, name, self.folder, beside)
+            checkpoint = uploads.store(self.job.owner, self.folder / uploads.WRITTEN, name, known)
             upload.take(uploads.understood(checkpoint), checkpoint)
         if card:
             self.cards[card.pk] = upload

@@ -6,7 +6,8 @@ from django.utils import timezone
 from django_tasks import task
 
 from generation import tidying, work
-from generation.models import LEASE, Job
+from generation.leases import LEASE
+from generation.models import Job
 
 SOON_AFTER = timedelta(seconds=1)
 

@@ -19,10 +19,9 @@ GRACE = timedelta(hours=1)
 
 def sweep(older_than=GRACE):
     """Remove files without a row and work that nobody goes on with, if they are so old. Returns what went."""
-    limit = time.time() - older_than.total_seconds()
     # The files first and the rows after: a row that comes meanwhile finds its file spared.
-    orphans = [path for path in files_without_row() if _changed_at(path) <= limit]
-    left = [path for path in abandoned_work() if _changed_at(path) <= limit]
+    orphans = [path for path in files_without_row() if is_older(path, older_than)]
+    left = [path for path in abandoned_work() if is_older(path, older_than)]
     for path in [*orphans, *left]:
         _remove(path)
     return [*orphans, *left]
@@ -48,7 +47,7 @@ def files_without_row():
     named = set()
     for model, field in file_fields():
         named.update(model._base_manager.exclude(**{field.name: ""}).values_list(field.name, flat=True))
-    return [path for path in stored if path.name.endswith(PART) or _name(path) not in named]
+    return [path for path in stored if path.name.endswith(PART) or name_of(path) not in named]
 
 
 def abandoned_work():
@@ -59,7 +58,11 @@ def abandoned_work():
     return [path for path in folder.glob("*") if path.name not in alive]
 
 
-def _name(path):
+def is_older(path, age):
+    return _changed_at(path) <= time.time() - age.total_seconds()
+
+
+def name_of(path):
     return path.relative_to(settings.MEDIA_ROOT).as_posix()
 
 

@@ -13,7 +13,8 @@ from contextlib import contextmanager, suppress
 from django.db import transaction
 
 from generation import child, facts, uploads
-from generation.models import Job, Stopped, TrainingRun
+from generation.leases import Stopped
+from generation.models import Job, TrainingRun
 from generation.storing import sha256
 from generation.watching import Refused, watched
 from training import checkpoint

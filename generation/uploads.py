@@ -4,7 +4,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from accounts.models import Change
-from generation import answers
+from generation import answers, quota
 from generation.child import ChildFailed
 from generation.facts import of_card
 from generation.kinds import SAVE_WEIGHTS, kind_of, suffix_of
@@ -14,6 +14,7 @@ from music.refusal import Refusal, shown_name
 from training import checkpoint as checkpoint_file
 
 MOST_BYTES = 300 * 2**20
+WRITTEN = "checkpoint.keras"
 
 
 def accept_checkpoint(owner, file, name, card=None):
@@ -24,16 +25,17 @@ def accept_checkpoint(owner, file, name, card=None):
     Raises ValidationError with one sentence that names the file and what is wrong with it; then nothing is kept.
     """
     try:
-        with passing_folder() as folder, transaction.atomic():
-            return keep_checkpoint(owner, file, name, folder, card)
+        with passing_folder() as folder:
+            known = written_checkpoint(file, folder, card)
+            return store(owner, folder / WRITTEN, name, known)
     except Refusal as refusal:
         raise ValidationError(f"{shown_name(file.name)}: {refusal}", code=refusal.problem) from refusal
 
 
-def keep_checkpoint(owner, file, name, folder, card=None):
-    """Check an uploaded checkpoint, write one of our own from its card and its arrays, and keep that.
+def written_checkpoint(file, folder, card=None):
+    """Check an uploaded checkpoint, and write one of our own (WRITTEN) from its card and its arrays. Returns the card.
 
-    Raises Refusal.
+    Outside any transaction, which would keep everybody else from writing for as long. Raises Refusal.
     """
     if kind_of(file.name) != "checkpoint":
         raise Refusal(f"It is no checkpoint; {SAVE_WEIGHTS}, and bring its card.", "file.type")
@@ -42,10 +44,10 @@ def keep_checkpoint(owner, file, name, folder, card=None):
     known, weights = answers.checkpoint(path, card_path, folder)
     known["uploaded"] = {"name": shown_name(file.name), "sha256": sha256(path)}
     try:
-        checkpoint_file.write(folder / "checkpoint.keras", known, weights)
+        checkpoint_file.write(folder / WRITTEN, known, weights)
     except (ValueError, TypeError) as problem:
         raise Refusal(answers.UNBELIEVED, "file.limits") from problem
-    return store(owner, folder / "checkpoint.keras", name, known)
+    return known
 
 
 def received(file, path):
@@ -68,9 +70,12 @@ def checked_card(path, folder):
 
 
 def store(owner, path, name, card, run=None):
-    """Keep a checked checkpoint: the file by renaming it, and its row."""
+    """Keep a checked checkpoint: the file by renaming it, and its row. What a run learnt is kept whatever room there is."""
+    n_bytes = path.stat().st_size
     checkpoint = Checkpoint(owner=owner, name=name, family=card["family"], card=card, sha256=sha256(path), run=run)
     with stored(file=(checkpoint.file, path)), transaction.atomic():
+        if run is None:
+            quota.require_room(owner, n_bytes)
         checkpoint.save(force_insert=True)
         Change.objects.note(owner, "trained it" if run else "brought it", checkpoint)
     return checkpoint

@@ -1,7 +1,18 @@
 from django.urls import path
 
-from generation import measured_pages, receiving, runs, views
+from generation import archiving, measured_pages, receiving, runs, views
 from generation.models import Checkpoint, Clip
+
+
+def archive_of(kind, model):
+    about = {"model": model}
+    page = f"{kind}s/<uuid:id>"
+    return [
+        path(f"{page}/archive/", archiving.archive, about, name=f"archive_{kind}"),
+        path(f"{page}/unarchive/", archiving.archive, {**about, "is_archived": False}, name=f"unarchive_{kind}"),
+        path(f"{page}/delete/", archiving.delete, about, name=f"delete_{kind}"),
+    ]
+
 
 app_name = "generation"
 urlpatterns = [
@@ -9,6 +20,8 @@ urlpatterns = [
     path("checkpoints/new/", views.new_checkpoint, name="new_checkpoint"),
     path("checkpoints/<uuid:id>/", views.checkpoint, name="checkpoint"),
     path("checkpoints/<uuid:id>/loss.svg", views.checkpoint_loss, name="checkpoint_loss"),
+    *archive_of("checkpoint", Checkpoint),
+    *archive_of("clip", Clip),
     path("checkpoints/<uuid:id>/sharing/", views.share, {"model": Checkpoint}, name="share_checkpoint"),
     path(
         "checkpoints/<uuid:id>/sharing/<int:pk>/end/",

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts import sharing, sharing_pages
 from accounts.models import Change, kind_of
 from generation import facts, measured_pages, ranges
+from generation.archiving import wants_archive
 from generation.bounded import takes_files
 from generation.corpora import DEFAULT_SECONDS, why_no_opening
 from generation.forms import CheckpointForm, ClipsForm, ReferencesForm
@@ -41,9 +42,11 @@ def page_of(request, rows, size=ROWS_A_PAGE):
 @require_safe
 def checkpoints(request):
     seen = Q(clips__in=Clip.objects.visible_to(request.user))
-    rows = Checkpoint.objects.visible_to(request.user).select_related("owner")
+    is_archive = wants_archive(request)
+    rows = Checkpoint.objects.visible_to(request.user).listed(is_archive).select_related("owner")
     rows = rows.annotate(n_clips=Count("clips", filter=seen)).order_by("-created_at")
-    return render(request, "generation/checkpoints.html", {"page": page_of(request, rows)})
+    context = {"page": page_of(request, rows), "is_archive": is_archive}
+    return render(request, "generation/checkpoints.html", context)
 
 
 @login_required
@@ -156,8 +159,9 @@ def cancel_job(request, id):
 @login_required
 @require_safe
 def clips(request):
-    rows = listed(request, Clip.objects.all())
-    return render(request, "generation/clips.html", {"page": page_of(request, rows)})
+    is_archive = wants_archive(request)
+    rows = listed(request, Clip.objects.listed(is_archive))
+    return render(request, "generation/clips.html", {"page": page_of(request, rows), "is_archive": is_archive})
 
 
 @login_required

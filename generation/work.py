@@ -10,7 +10,8 @@ import uuid
 from contextlib import closing
 
 from generation import child, facts, faults, measuring, taking, training_job, watching
-from generation.models import Clip, Job, Stopped
+from generation.leases import Stopped
+from generation.models import Clip, Job
 from generation.playing import make_clip
 from generation.storing import folder_of, sha256
 from generation.watching import Refused, watched
@@ -80,7 +81,7 @@ def _note(job, failure):
 
 def clips_from_checkpoint(job, folder):
     weights = folder / "checkpoint.keras"
-    _fetch(job.checkpoint, weights)
+    fetch(job.checkpoint, weights)
     known = {
         "name": job.checkpoint.name,
         "sha256": job.checkpoint.sha256,
@@ -106,15 +107,8 @@ def sample_of_run(job, folder):
 
 def _sampled(job, folder, weights, provenance, title_of):
     """Sample in a child, then play what it sampled. Clips that an earlier worker finished stay as they are."""
-    wishes, rolls = job.settings, folder / "rolls"
-    asked = child.events(
-        "training",
-        *("sample", weights, "--clips", wishes["n_clips"], "--seconds", wishes["seconds"], "--seed", wishes["seed"]),
-        *("--temperature", wishes["temperature"], "--out", rolls, "--rolls-only", "--events"),
-        folder=folder,
-        longest_seconds=LONGEST_START_SECONDS + LONGEST_PER_SECOND_OF_MUSIC * wishes["seconds"] * wishes["n_clips"],
-    )
-    for _ in watched(job, asked, "sampling"):
+    rolls = folder / "rolls"
+    for _ in watched(job, sampling(weights, job.settings, rolls, folder), "sampling"):
         yield job
     provenance["sampling"] |= _tempo(rolls)
 
@@ -125,6 +119,17 @@ def _sampled(job, folder, weights, provenance, title_of):
         return lpd.read(path)
 
     yield from _played(job, folder, roll_of, title_of, Clip.Source.GENERATED, lambda index: provenance)
+
+
+def sampling(weights, wishes, rolls, folder):
+    """Have a child sample into the folder `rolls`; yields its events. wishes: n_clips, seconds, seed, temperature"""
+    return child.events(
+        "training",
+        *("sample", weights, "--clips", wishes["n_clips"], "--seconds", wishes["seconds"], "--seed", wishes["seed"]),
+        *("--temperature", wishes["temperature"], "--out", rolls, "--rolls-only", "--events"),
+        folder=folder,
+        longest_seconds=LONGEST_START_SECONDS + LONGEST_PER_SECOND_OF_MUSIC * wishes["seconds"] * wishes["n_clips"],
+    )
 
 
 def clips_of_real_music(job, folder):
@@ -194,7 +199,7 @@ def _new_worker():
     return f"{socket.gethostname()[:20]}:{os.getpid()}:{uuid.uuid4().hex[:12]}"
 
 
-def _fetch(checkpoint, path):
+def fetch(checkpoint, path):
     """Copy a checkpoint out of the storage, which need not be this disk, and see that it is the one that was stored."""
     try:
         with checkpoint.file.open("rb") as stored, open(path, "wb") as copy:

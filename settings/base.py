@@ -154,6 +154,7 @@ FILE_UPLOAD_HANDLERS = [
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "generation.bounded.RemovedUploadHandler",
 ]
+QUOTA_BYTES = env.float("QUOTA_GB", default=20.0) * 10**9  # of each researcher's files
 FILE_UPLOAD_PERMISSIONS = 0o640
 # What comes in is written where it will stay, and what a killed process leaves of it is swept.
 FILE_UPLOAD_TEMP_DIR = DATA_DIR / "work"

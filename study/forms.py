@@ -6,6 +6,7 @@ from itertools import groupby
 
 from django import forms
 from django.db import transaction
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
@@ -287,7 +288,8 @@ class ClipsForm(forms.Form):
 
     def __init__(self, *args, condition, researcher, **kwargs):
         super().__init__(*args, **kwargs)
-        theirs = Clip.objects.visible_to(researcher).select_related("checkpoint", "corpus")
+        chosen = Q(archived_at=None) | Q(pk__in=condition.stimuli.values("clip"))
+        theirs = Clip.objects.visible_to(researcher).filter(chosen).select_related("checkpoint", "corpus")
         # From the first to the last as they were made: that is how the labels number them.
         self.fields["clips"].queryset = theirs.order_by("-job__created_at", "created_at", "index")
         self.initial["clips"] = list(condition.stimuli.values_list("clip_id", flat=True))

@@ -8,7 +8,7 @@ from django.contrib.auth.decorators import login_required
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods
 
-from generation import answers
+from generation import answers, quota
 from generation.bounded import takes_files
 from generation.models import Upload
 from generation.storing import passing_folder
@@ -59,19 +59,31 @@ class ColumnsForm(forms.Form):
         return importing.Plan(given["title"], columns, given["low"], given["high"])
 
 
+def _received(owner, form):
+    """Return the upload of a table that can be read, or None; the form then says why."""
+    file = form.cleaned_data["file"]
+    try:
+        [upload] = quota.receive(owner, [file], uuid.uuid4())
+    except Refusal as refusal:
+        form.add_error("file", forms.ValidationError(str(refusal), code=refusal.problem))
+        return None
+    try:
+        _table(upload)
+    except Refusal as refusal:
+        upload.refuse(f"{upload}: {refusal}", refusal.problem)
+        form.add_error("file", forms.ValidationError(upload.reason, code=refusal.problem))
+        return None
+    return upload
+
+
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 @takes_files
 def bring(request):
     form = TableForm(request.POST or None, request.FILES or None)
     if form.is_valid():
-        upload = Upload.objects.receive(request.user, form.cleaned_data["file"], uuid.uuid4())
-        try:
-            _table(upload)
-        except Refusal as refusal:
-            upload.refuse(f"{upload}: {refusal}", refusal.problem)
-            form.add_error("file", forms.ValidationError(upload.reason, code=refusal.problem))
-        else:
+        upload = _received(request.user, form)
+        if upload is not None:
             return redirect("study:import_columns", upload.pk)
     return render(request, "study/import.html", {"form": form}, status=422 if form.is_bound else 200)
 

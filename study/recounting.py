@@ -10,13 +10,13 @@ COUNTED = """
     JOIN study_stimulus stimulus ON stimulus.id = trial.stimulus_id
     JOIN study_condition condition ON condition.id = stimulus.condition_id AND condition.study_id = %s
 """
+VALUES = "study_valuecount", ("stimulus_id", "scale_id", "value", "n")
 COUNT_VALUES = f"""
-    INSERT INTO study_valuecount (stimulus_id, scale_id, value, n)
     SELECT trial.stimulus_id, rating.scale_id, rating.value, COUNT(*) {COUNTED}
     GROUP BY trial.stimulus_id, rating.scale_id, rating.value
 """
+TOTALS = "study_totalcount", ("condition_id", "row", "scale_id", "total", "n", "n_sessions")
 COUNT_TOTALS = """
-    INSERT INTO study_totalcount (condition_id, "row", scale_id, total, n, n_sessions)
     SELECT condition_id, "row", scale_id, total, n, COUNT(*)
     FROM (
         SELECT stimulus.condition_id, {row} AS "row", rating.scale_id, SUM(rating.value) AS total, COUNT(*) AS n
@@ -40,6 +40,7 @@ COUNT_SHARED_ROWS = COUNT_TOTALS.format(
     )
     """,
 )
+COUNTS = ((VALUES, COUNT_VALUES), (TOTALS, COUNT_CONDITIONS), (TOTALS, COUNT_SHARED_ROWS))
 
 
 @transaction.atomic
@@ -49,5 +50,27 @@ def recount(study):
     ValueCount.objects.filter(stimulus__condition__study=study).delete()
     TotalCount.objects.filter(condition__study=study).delete()
     with connection.cursor() as cursor:
-        for statement in (COUNT_VALUES, COUNT_CONDITIONS, COUNT_SHARED_ROWS):
-            cursor.execute(statement, [study.pk])
+        for (table, columns), counts in COUNTS:
+            quoted = ", ".join(f'"{column}"' for column in columns)
+            cursor.execute(f"INSERT INTO {table} ({quoted}) {counts}", [study.pk])
+
+
+@transaction.atomic
+def is_miscounted(study):
+    """Whether the stored counts are others than the study's ratings make. Changes nothing."""
+    return _stored(study) != _counted(study)
+
+
+def _stored(study):
+    values = ValueCount.objects.filter(stimulus__condition__study=study, n__gt=0)
+    totals = TotalCount.objects.filter(condition__study=study, n_sessions__gt=0)
+    return {*values.values_list(*VALUES[1]), *totals.values_list(*TOTALS[1])}
+
+
+def _counted(study):
+    found = set()
+    with connection.cursor() as cursor:
+        for _, counts in COUNTS:
+            cursor.execute(counts, [study.pk])
+            found.update(map(tuple, cursor.fetchall()))
+    return found

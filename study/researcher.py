@@ -10,7 +10,8 @@ from django.views.decorators.http import require_POST
 
 from accounts import sharing, sharing_pages
 from accounts.models import Change
-from study import duration, opening, tables, tasks
+from generation.archiving import wants_archive
+from study import duration, inventory, opening, tables, tasks
 from study.drafting import confirm, reads, reads_and_writes
 from study.forms import ConditionForm
 from study.models import Study, with_counts
@@ -37,9 +38,19 @@ def attached(name, lines):
 @login_required
 @reads
 def studies(request):
-    rows = with_counts(Study.objects.visible_to(request.user).select_related("owner"))
+    is_archive = wants_archive(request)
+    rows = with_counts(Study.objects.visible_to(request.user).listed(is_archive).select_related("owner"))
     page = Paginator(rows, ROWS_A_PAGE).get_page(request.GET.get("page"))
-    return render(request, "study/studies.html", {"page": page})
+    return render(request, "study/studies.html", {"page": page, "is_archive": is_archive})
+
+
+@login_required
+@require_POST
+def archive(request, slug, is_archived=True):
+    """Put a study out of the list, or back. An open one goes on: its link works, and sessions finish."""
+    study = sharing.owned(request, Study.objects.all(), slug=slug)
+    study.archive(request.user, is_archived)
+    return redirect("study:study", study.slug)
 
 
 @login_required
@@ -51,7 +62,8 @@ def study(request, slug):
     context |= sharing.about(request, study)
     if study.state == Study.State.DRAFT:
         return render(request, "study/draft.html", {**context, **_draft(study), **_opening_counts(study)})
-    return render(request, "study/study.html", {**context, **_counts(study)})
+    n_lost = inventory.lost_sounds(study) if study.is_open else 0
+    return render(request, "study/study.html", {**context, **_counts(study), "n_lost": n_lost})
 
 
 def _draft(study):

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_POST
 
 from accounts import sharing
 from analysis import drawing
+from generation.views import opened
 from study import analyses, export, tables
 from study.drafting import confirm, reads, reads_and_writes
 from study.models import Session, with_counts
@@ -176,7 +177,7 @@ def takeaway(request, study):
     analysis = analyses.latest(study)
     if analysis is None or not analysis.file:
         raise Http404("The results were not computed yet.")
-    return FileResponse(analysis.file.open("rb"), as_attachment=True, filename=f"earmark-{study.slug}.zip")
+    return FileResponse(opened(analysis.file), as_attachment=True, filename=f"earmark-{study.slug}.zip")
 
 
 @tells_labels

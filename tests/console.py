@@ -41,6 +41,8 @@ PAGES = {
     "move_scale": {"POST"},
     "remove_scale": {"GET", "POST"},
     "remove": {"GET", "POST"},
+    "archive": {"POST"},
+    "unarchive": {"POST"},
     "open": {"POST"},
     "opening": {"GET"},
     "open_again": {"POST"},

@@ -5,6 +5,7 @@ import uuid
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
+from django.utils import timezone
 
 from accounts.models import Change, Researcher
 from generation.models import Job
@@ -20,6 +21,7 @@ __all__ = ["checkpoint_bytes", "corpus", "draft", "make_draft", "packed_folder",
 pytestmark = pytest.mark.django_db
 
 PASSWORD = {"new_password1": "difference engine", "new_password2": "difference engine"}
+ARCHIVES = (("generation", "archive_checkpoint"), ("generation", "archive_clip"), ("study", "archive"))
 # Page -> what is sent, and what the log then says of it.
 CHANGES = {
     "accounts:join": (
@@ -63,6 +65,10 @@ CHANGES = {
     "study:label": ({"label": "New"}, "called the clip “Zeisig 1 1” “New”"),
     "study:move_stimulus": ({"direction": "down"}, "moved the clip “Zeisig 1 1”"),
     "study:remove_stimulus": ({}, "removed the clip “Zeisig 1 1” from it"),
+    **{f"{room}:{page}": ({}, "archived it") for room, page in ARCHIVES},
+    **{f"{room}:un{page}": ({}, "took it out of the archive") for room, page in ARCHIVES},
+    "generation:delete_checkpoint": ({}, "deleted it"),
+    "generation:delete_clip": ({}, "deleted it"),
     "study:share": ({"username": "ben", "role": "viewer"}, "shared it with ben as viewer"),
     "study:end_share": ({}, "stopped sharing it with emil"),
     "study:remove": ({}, "removed it"),
@@ -116,6 +122,15 @@ def prepared(world, page):
     if page == "open_again":
         tasks.ask_to_open(world.studies["draft"])
         silent_for(world.studies["draft"], 1000)
+    if page.startswith("unarchive"):
+        for thing in (world.things["checkpoint"], world.things["clip"], world.studies["draft"]):
+            type(thing).objects.update(archived_at=timezone.now())
+    if page.startswith("delete"):
+        world.session.delete()
+        Study.objects.all().delete()
+        Job.objects.filter(kind="clips").update(state="done")
+        if page == "delete_checkpoint":
+            world.things["clip"].delete()
     if page == "take_back":
         tasks.ask_to_open(world.studies["draft"])
 

@@ -64,6 +64,10 @@ TABLE = {
     **dict.fromkeys(["generation:neighbour_picture", "generation:neighbour_sound"], (SEES, NONE)),
     **dict.fromkeys(["generation:share_checkpoint", "generation:share_clip", "study:share"], (SHARES, SHARES)),
     "generation:end_share_of_checkpoint": (NONE, SHARES),
+    **dict.fromkeys(["generation:archive_checkpoint", "generation:unarchive_checkpoint"], (NONE, SHARES)),
+    **dict.fromkeys(["generation:archive_clip", "generation:unarchive_clip"], (NONE, SHARES)),
+    **dict.fromkeys(["study:archive", "study:unarchive"], (NONE, SHARES)),
+    **dict.fromkeys(["generation:delete_checkpoint", "generation:delete_clip"], (SHARES, SHARES)),
     "generation:end_share_of_clip": (NONE, SHARES),
     "study:end_share": (NONE, SHARES),
     # What belongs to one researcher alone

@@ -69,13 +69,19 @@ class World:
 
 
 OF_SESSIONS = {"step": (), "withdraw": (), "rate": (1,), "shown": (1,), "heard": (1,)}
+
+
+def archive_of(kind):
+    return [f"{deed}_{kind}" for deed in ("archive", "unarchive", "delete")]
+
+
 # Page of generation -> the thing that its address names; with "share" the share of it too.
 OF_THINGS = {
-    **dict.fromkeys(["checkpoint", "checkpoint_loss", "share_checkpoint"], ("checkpoint",)),
+    **dict.fromkeys(["checkpoint", "checkpoint_loss", "share_checkpoint", *archive_of("checkpoint")], ("checkpoint",)),
     "end_share_of_checkpoint": ("checkpoint", "share"),
     **dict.fromkeys(["batch", "batch_rows", "read"], ("batch",)),
     **dict.fromkeys(["job", "job_progress", "job_clips", "cancel_job"], ("job",)),
-    **dict.fromkeys(["clip", "clip_picture", "clip_sound", "clip_roll", "share_clip"], ("clip",)),
+    **dict.fromkeys(["clip", "clip_picture", "clip_sound", "clip_roll", "share_clip", *archive_of("clip")], ("clip",)),
     "end_share_of_clip": ("clip", "share"),
     **dict.fromkeys(["run", "run_progress", "run_epochs", "resume_run", "sample_run", "run_loss"], ("run",)),
     "sample": ("sample",),

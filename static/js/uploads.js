@@ -46,6 +46,7 @@ function send(file) {
     request.addEventListener("loadend", () => {
       if (request.status === 200) item.outerHTML = request.responseText;
       else if (request.status === 422) item.insertAdjacentHTML("beforeend", request.responseText);
+      else if (request.status === 507) refuse(item, "The site's disk is full, so it was not kept. Try again later.");
       else refuse(item, "It could not be sent. Look at the connection and try again.");
       resolve(request.status === 200);
     });

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_noop
 
 from accounts.models import Change
 from accounts.sharing import SharedQuerySet
+from generation.archiving import Archivable, ArchivedRows
 from study import ordering
 from study.models.marks import new_code, new_seed, new_slug
 
@@ -21,7 +22,11 @@ class NotOpenError(Exception):
     """The study takes in nobody: it was closed, or never opened."""
 
 
-class Study(models.Model):
+class StudyQuerySet(ArchivedRows, SharedQuerySet):
+    pass
+
+
+class Study(Archivable):
     class State(models.TextChoices):
         DRAFT = "draft"
         OPEN = "open"
@@ -62,7 +67,7 @@ class Study(models.Model):
     opened_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)
 
-    objects = SharedQuerySet.as_manager()
+    objects = StudyQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at"]

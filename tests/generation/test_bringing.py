@@ -452,3 +452,39 @@ def test_a_checkpoints_card_may_say_anything_and_is_shown_as_text(bring, client_
     for page in ("/uploads/", f"/checkpoints/{Checkpoint.objects.get().pk}/"):
         html = client_of(ada).get(page).content.decode()
         assert ("<script>alert" in html, "&lt;script&gt;alert(1)" in html) == (False, True)
+
+
+def test_the_bytes_that_came_are_never_served_not_even_to_their_owner(bring, client_of, ada):
+    marker = b"a word that stands in the bytes that came"
+    sound = wav() + b"LIST" + (len(marker) + 4).to_bytes(4, "little") + b"INFO" + marker
+    taken = bring(a__wav=sound, page__html=marker)
+    client, clip = client_of(ada), Clip.objects.get()
+    names = [upload.file.name or f"incoming/{upload.pk}" for upload in taken.values()]
+    pages = [f"/{prefix}{name}" for prefix in ("media/", "", "uploads/") for name in names]
+    pages += [f"/clips/{clip.pk}/{page}" for page in ("", "sound.flac", "roll.npz", "roll.svg")] + [
+        "/uploads/",
+        "/clips/",
+    ]
+
+    answers = [client.get(page) for page in pages]
+    bodies = [answer.getvalue() for answer in answers]
+
+    assert marker in sound
+    assert [page for page, body in zip(pages, bodies, strict=True) if marker in body] == []
+    assert [answer.status_code for answer in answers[: 3 * len(names)]] == [404] * 3 * len(names)
+    assert answers[-5].headers["X-Content-Type-Options"] == "nosniff"
+    assert bodies[-5][:4] == b"fLaC"
+
+
+def test_what_waits_to_be_read_is_not_served_either(client_of, ada):
+    send_one(client_of(ada), uuid.uuid4(), "a.wav", wav())
+    upload = Upload.objects.get()
+
+    assert Path(upload.file.path).exists()
+    for page in (
+        f"/media/{upload.file.name}",
+        f"/{upload.file.name}",
+        f"/uploads/{upload.pk}/",
+        f"/static/{upload.file.name}",
+    ):
+        assert client_of(ada).get(page).status_code == 404

@@ -16,7 +16,8 @@ from django_tasks_db.models import DBTaskResult
 
 from generation import child, faults, tidying, work
 from generation.forms import UploadsForm
-from generation.models import LONGEST_LOG, MOST_ATTEMPTS, RESTS, Checkpoint, Job, Upload
+from generation.leases import LONGEST_LOG, MOST_ATTEMPTS, RESTS
+from generation.models import Checkpoint, Job, Upload
 from generation.tasks import look_after
 
 pytestmark = pytest.mark.django_db(transaction=True)

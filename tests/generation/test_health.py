@@ -9,7 +9,8 @@ from django.db import connection
 from django.utils import timezone
 
 from generation import health, heartbeat
-from generation.models import LEASE, Job
+from generation.leases import LEASE
+from generation.models import Job
 
 pytestmark = pytest.mark.django_db
 

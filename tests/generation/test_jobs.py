@@ -8,7 +8,8 @@ from django.db import connection
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
-from generation.models import LEASE, MOST_ATTEMPTS, Job, Stopped
+from generation.leases import LEASE, MOST_ATTEMPTS, Stopped
+from generation.models import Job
 from generation.tasks import SOON_AFTER, look_after
 
 RUN_JOB = "generation.tasks.run_job"
