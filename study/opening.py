@@ -55,8 +55,8 @@ def check(study):
 
 def warnings(study):
     """Return what a researcher should know of the clips before the study is opened, a sentence each; nothing of it forbids that."""
-    clips = [stimulus.clip_id for stimulus in study.stimuli()]
     labels = {stimulus.clip_id: str(stimulus) for stimulus in study.stimuli()}
+    clips = list(labels)
     found = [
         f"“{labels[clip.pk]}”: {sentence}" for clip, sentences in measuring.flags_of(clips) for sentence in sentences
     ]

@@ -332,7 +332,7 @@ def test_a_draft_shows_its_conditions_and_clips(client, draft):
 def test_a_draft_takes_the_same_queries_however_many_clips(client, make_draft, n_clips, django_assert_num_queries):
     study = make_draft({"CNN": n_clips, "RNN": n_clips})
 
-    with django_assert_num_queries(17):
+    with django_assert_num_queries(20):
         page = client.get(address("study", study))
 
     assert len(rows_of(page)) == 1 + 2 * n_clips
