@@ -98,7 +98,9 @@ def encode_levelled(audio, lufs=-23.0, peak_dbtp=-1.0):
 
 
 def _too_sparse(lufs, peak_dbtp):
-    return ValueError(f"The sound is too sparse to be brought to {lufs:g} LUFS with peaks below {peak_dbtp:g} dBTP")
+    return ValueError(
+        f"The sound is too sparse to be brought to {lufs:g} LUFS with peaks below {peak_dbtp:g} dBTP; a lower loudness may do"
+    )
 
 
 def _limiter(peaks, ceiling):

@@ -2,11 +2,13 @@
 
 import json
 import math
+import re
 
 from django import forms
 from django.utils.translation import gettext as _
 
 PLAYER_EVENTS = {"play", "pause", "ended", "error"}
+MARK = re.compile(r"[a-z0-9-]{1,24}")
 MOST_EVENTS = 500  # of one report: far more than anybody presses a button, few enough to store at once
 
 
@@ -69,8 +71,11 @@ def _events(text):
         return []
     if not isinstance(pairs, list):
         return []
-    return [(pair[0], _number(pair[1])) for pair in pairs[:MOST_EVENTS] if _is_event(pair)]
+    return [(pair[0], _number(pair[1]), *pair[2:]) for pair in pairs[:MOST_EVENTS] if _is_event(pair)]
 
 
 def _is_event(pair):
-    return isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str) and pair[0] in PLAYER_EVENTS
+    """Is it [kind, seconds], or [kind, seconds, mark]?"""
+    if not isinstance(pair, list) or len(pair) not in (2, 3) or not isinstance(pair[0], str):
+        return False
+    return pair[0] in PLAYER_EVENTS and (len(pair) == 2 or bool(isinstance(pair[2], str) and MARK.fullmatch(pair[2])))

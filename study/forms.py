@@ -19,6 +19,7 @@ FEWEST_ANSWERS, MOST_ANSWERS = 2, 100
 LOWEST_ANSWER, HIGHEST_ANSWER = -100, 100
 MOST_CLIPS = 1000  # of one session: far beyond anybody's patience
 SHORTEST_SECONDS, LONGEST_SECONDS = 1, 300
+SOFTEST_LUFS, LOUDEST_LUFS = -40, -14
 EMPTY_FOR_OURS = "Leave it empty for our own words: “%s”"
 # What is often asked, {name: (question, words at the highest)}; offered one after the other.
 OFTEN_ASKED = {
@@ -38,7 +39,10 @@ class StudyForm(forms.ModelForm):
     GROUPS = (
         ("For you", ("title",)),
         ("What participants read", ("public_title", "welcome", "consent", "thanks", "completion_code")),
-        ("What participants hear", ("length_seconds", "min_heard_seconds", "clips_per_session", "n_repeats")),
+        (
+            "What participants hear",
+            ("length_seconds", "loudness_lufs", "min_heard_seconds", "clips_per_session", "n_repeats"),
+        ),
         ("In which order", ("order", "separate_conditions")),
         ("What they are asked", ("separate_passes", "comments")),
         ("What is settled before the ratings are seen", SETTLED),
@@ -70,7 +74,14 @@ class StudyForm(forms.ModelForm):
         model = Study
         fields = (
             *("title", "public_title", "welcome", "consent", "thanks", "completion_code"),
-            *("length_seconds", "min_heard_seconds", "target_sessions", "clips_per_session", "n_repeats"),
+            *(
+                "length_seconds",
+                "loudness_lufs",
+                "min_heard_seconds",
+                "target_sessions",
+                "clips_per_session",
+                "n_repeats",
+            ),
             *("order", "separate_conditions", "separate_passes", "comments", "is_blind_to_researchers"),
             *("exclusion", "margin"),
         )
@@ -78,6 +89,7 @@ class StudyForm(forms.ModelForm):
             "public_title": "Title",
             "completion_code": "Completion code",
             "length_seconds": "Length of each clip, in seconds",
+            "loudness_lufs": "Loudness of each clip, in LUFS",
             "min_heard_seconds": "Seconds to hear before a clip can be rated",
             "target_sessions": "Participants wanted",
             "margin": "Largest difference that does not matter, in points",
@@ -108,6 +120,10 @@ class StudyForm(forms.ModelForm):
                 "them. Whoever came by a link with ?PROLIFIC_PID=... gets a link back, and takes part once."
             ),
             "length_seconds": "Every clip is cut to it and fades out; one that is shorter cannot take part.",
+            "loudness_lufs": (
+                "All clips are brought to it, peaks at most at -1 dBTP; -23 is broadcasting's. Where a clip of few short "
+                "sounds cannot be made so loud, choose less, such as -30."
+            ),
             "target_sessions": (
                 "Means stay sealed until so many have finished: who looks again and again finds differences that are not "
                 "there. Left empty, until the study closes. You can unseal them at any time; that is written down."
@@ -138,9 +154,10 @@ class StudyForm(forms.ModelForm):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.n_clips = self.instance.stimuli().count() if self.instance.pk else 0
-        for name in ("length_seconds", "min_heard_seconds"):
+        for name in ("length_seconds", "loudness_lufs", "min_heard_seconds"):
             self.fields[name].widget.attrs["step"] = "any"
             self.initial[name] = f"{getattr(self.instance, name):g}"
+        self.fields["loudness_lufs"].required = False  # left empty, as it was
 
     def groups(self):
         """Yield (heading, fields) as the page shows them."""
@@ -152,6 +169,14 @@ class StudyForm(forms.ModelForm):
         if not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:  # neither is NaN
             raise forms.ValidationError(f"Choose from {SHORTEST_SECONDS} to {LONGEST_SECONDS} seconds.")
         return seconds
+
+    def clean_loudness_lufs(self):
+        loudness = self.cleaned_data["loudness_lufs"]
+        if loudness is None:
+            return self.instance.loudness_lufs
+        if not SOFTEST_LUFS <= loudness <= LOUDEST_LUFS:  # neither is NaN
+            raise forms.ValidationError(f"Choose from {SOFTEST_LUFS} to {LOUDEST_LUFS} LUFS.")
+        return loudness
 
     def clean_target_sessions(self):
         target = self.cleaned_data["target_sessions"]
@@ -199,6 +224,10 @@ class StudyForm(forms.ModelForm):
         if found.get("order") == Study.Order.LATIN_SQUARE and found.get("separate_conditions"):
             sentence = "A Latin square settles what follows what: leave this off, or choose another order."
             self.add_error("separate_conditions", sentence)
+        fewer = found.get("clips_per_session") and not (self.n_clips and found["clips_per_session"] == self.n_clips)
+        if found.get("order") == Study.Order.LATIN_SQUARE and fewer:
+            sentence = "A Latin square needs everybody to hear all clips: leave this empty, or choose another order."
+            self.add_error("clips_per_session", sentence)
         return found
 
     @transaction.atomic

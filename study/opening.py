@@ -27,6 +27,7 @@ HIGHEST_PEAK_DBTP = -1.0
 PATIENCE = datetime.timedelta(seconds=60)
 # An mp3 begins with some milliseconds of silence, which moves the loudness of a sound of few seconds by some tenths.
 ENCODINGS = 3
+MOST_TO_ARRANGE = 300  # clips: of more, an order in which conditions keep apart takes seconds to draw
 
 
 class NotReadyError(ValueError):
@@ -109,11 +110,32 @@ def _wishes(study):
     n_heard = min(plan.n_clips or n_clips, n_clips)
     if plan.n_repeats > n_heard:
         yield f"There are to be {plan.n_repeats} hidden repeats, but a session has only {n_heard} clips to repeat."
-    if plan.separate and not plan.n_clips and not ordering.is_separable(plan.conditions):
-        largest, _ = Counter(plan.conditions.values()).most_common(1)[0]
+    if plan.order == Study.Order.LATIN_SQUARE and n_heard < n_clips:
+        yield "A Latin square needs everybody to hear all clips: choose another order, or leave clips per session empty."
+    if (plan.separate or n_heard < n_clips) and n_clips > MOST_TO_ARRANGE:
+        yield f"Orders that are drawn with care are drawn of {MOST_TO_ARRANGE} clips at most; this study has {n_clips}."
+    elif plan.separate:
+        yield from _too_large_to_separate(study, plan, n_heard)
+
+
+def _too_large_to_separate(study, plan, n_heard):
+    """Say which condition has too many clips to be kept apart from itself, whatever is dealt to a session."""
+    largest, size = Counter(plan.conditions.values()).most_common(1)[0]
+    n_clips = len(plan.conditions)
+    name = f"The condition “{study.conditions.get(pk=largest)}”"
+    way_out = "give it fewer, or allow that in the settings."
+    if n_heard < n_clips:
+        if size > (n_heard + 1) // 2:
+            yield (
+                f"{name} has {size} clips, so a session of {n_heard} may get so many of them that two come in a row: "
+                f"{way_out}"
+            )
+    elif not ordering.is_separable(plan.conditions):
+        yield f"{name} has more than half of the clips, so it cannot but come twice in a row: {way_out}"
+    elif (len(plan.scales) > 1 or plan.n_repeats) and 2 * size > n_clips:
         yield (
-            f"The condition “{study.conditions.get(pk=largest)}” has more than half of the clips, so it cannot but come "
-            "twice in a row: give it fewer, or allow that in the settings."
+            f"{name} has more than half of the clips, so where a pass ends and what follows begins it cannot but come "
+            f"twice in a row: {way_out}"
         )
 
 

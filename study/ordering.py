@@ -1,8 +1,9 @@
 """Who hears what in which order, as pure functions of seeds.
 
 An item is a stimulus' id, a condition is its condition's id; both are only ever compared, and every order is a list of
-items. Chance comes from `random.Random` of the standard library, whose draws Python keeps from version to version, so
-that an order can be drawn again years later from the seeds that are stored with its session and its study.
+items. Chance comes from `random.Random` of the standard library. Python promises to keep what `random()` gives for a
+seed, not what `shuffle` and its like make of it; they have given the same since 3.2, and a test holds recorded orders,
+so that a Python that draws others is noticed before an order is drawn again.
 """
 
 import random
@@ -53,6 +54,8 @@ def draw(plan, number, seed):
     for n_pass, scale in enumerate(plan.scales):
         after = plan.conditions[places[-1].item] if places else None
         order = ORDERS[plan.order](plan, items, number, n_pass, chance, after)
+        if places and len(order) > 2 and order[0] == places[-1].item and not plan.separate:
+            order[:2] = order[1::-1]  # no clip comes twice in a row where one pass follows another
         places += [Place(item, scale) for item in order]
         places += [Place(item, scale, is_repeat=True) for item in hidden_repeats(plan, order, chance)]
     return places

@@ -4,6 +4,7 @@ GET only reads. What must last is a POST of its own, and each may come twice: th
 """
 
 import logging
+import math
 from functools import wraps
 
 from django.conf import settings
@@ -190,7 +191,7 @@ def _first_problem(form):
 
 
 def _listen_on(seconds_left):
-    seconds = max(1, round(seconds_left))
+    seconds = math.ceil(seconds_left)
     text = ngettext(
         "Please listen for %(seconds)s more second before you rate.",
         "Please listen for %(seconds)s more seconds before you rate.",

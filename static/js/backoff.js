@@ -7,6 +7,13 @@ export function waits() {
   return SECONDS.values();
 }
 
+// A signal that gives up after so long. (AbortSignal.timeout would do, but Safari has it from 16 on.)
+export function within(milliseconds) {
+  const over = new AbortController();
+  setTimeout(() => over.abort(), milliseconds);
+  return over.signal;
+}
+
 export function pause(seconds, signal) {
   return new Promise((resolve) => {
     const over = () => {

@@ -48,9 +48,9 @@ export function forgetAllBut(session, address) {
 // database before what this one says last is written there.
 const HEARD = "earmark-heard";
 
-export function keepHeard(address, heard, plays) {
+export function keepHeard(address, { heard, plays, events }) {
   try {
-    window.sessionStorage.setItem(HEARD, JSON.stringify({ address, heard, plays }));
+    window.sessionStorage.setItem(HEARD, JSON.stringify({ address, heard, plays, events }));
   } catch {
     // Then the server's word is all there is.
   }
@@ -63,5 +63,5 @@ export function keptHeard(address) {
   } catch {
     // As above.
   }
-  return { heard: 0, plays: 0 };
+  return { heard: 0, plays: 0, events: [] };
 }

@@ -4,6 +4,8 @@ export class Player {
   constructor(onChange) {
     this.audio = new Audio();
     this.onChange = onChange;
+    this.page = Math.random().toString(36).slice(2, 12); // tells this page's events from those of others
+    this.n_events = 0;
     this.forget();
     for (const kind of ["playing", "pause", "ended", "timeupdate", "error", "seeking"]) {
       this.audio.addEventListener(kind, () => this.happened(kind));
@@ -11,14 +13,14 @@ export class Player {
   }
 
   // Nothing is loaded; `heard` seconds and `plays` are known from before a reload.
-  forget(heard = 0, plays = 0) {
+  forget(heard = 0, plays = 0, events = []) {
     this.audio.pause();
     this.audio.removeAttribute("src");
     this.audio.load();
     this.state = "loading";
     this.heard = heard;
     this.plays = plays;
-    this.events = []; // [kind, seconds], not yet told to the server
+    this.events = events; // [kind, seconds, mark], not yet told to the server
     this.last = 0;
   }
 
@@ -56,8 +58,15 @@ export class Player {
 
   note(kind, state) {
     if (kind === "play" && this.state !== "playing") this.plays += 1;
-    this.events.push([kind, Math.round(this.audio.currentTime * 1000) / 1000]);
+    this.n_events += 1;
+    this.events = [...this.events, [kind, Math.round(this.audio.currentTime * 1000) / 1000, `${this.page}-${this.n_events}`]];
     this.turn(state);
+  }
+
+  // The server has these.
+  told(events) {
+    const marks = new Set(events.map(([, , mark]) => mark));
+    this.events = this.events.filter(([, , mark]) => !marks.has(mark));
   }
 
   turn(state) {

@@ -1,6 +1,6 @@
 // Bringing an answer to the server: kept until the server has said what became of it.
 
-import { pause, waits } from "./backoff.js";
+import { pause, waits, within } from "./backoff.js";
 import { forget, keep } from "./kept.js";
 
 const PATIENCE_MS = 15_000;
@@ -27,7 +27,7 @@ export async function save(address, fields, { token, session, onWait, hurry }) {
 
 async function tryOnce(address, fields, session) {
   try {
-    const response = await post(address, fields, { signal: AbortSignal.timeout(PATIENCE_MS) });
+    const response = await post(address, fields, { signal: within(PATIENCE_MS) });
     const { status } = response;
     if (HOPELESS.includes(status)) return { status };
     if (!response.ok && !SETTLED.includes(status)) return null;

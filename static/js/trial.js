@@ -29,7 +29,7 @@ function begin() {
   if (!isTrial()) return keepOnly([]);
   toldEnough = false;
   const last = keptHeard(path());
-  player.forget(Math.max(last.heard, here.heard), Math.max(last.plays, here.plays));
+  player.forget(Math.max(last.heard, here.heard), Math.max(last.plays, here.plays), last.events);
   document.getElementById("keys").checked = keysAreOn();
   tellShown(here.shown, token());
   fetchClip(here.sound);
@@ -204,7 +204,7 @@ function turnTo(page, status) {
 function putBack(page, next) {
   form().replaceWith(page.getElementById("answer"));
   player.heard = Number(next.dataset.heard);
-  player.events = [];
+  player.told(player.events);
   tellShown(step().dataset.shown, token());
   draw();
   say(document.getElementById("problem").textContent);
@@ -214,10 +214,11 @@ function putBack(page, next) {
 // Leaving, or looking elsewhere: what was heard so far is worth keeping.
 function tellHeard() {
   if (!isTrial() || !player.events.length || isSaving) return;
-  const report = player.report();
-  player.events = [];
-  keepHeard(path(), player.heard, player.plays);
-  post(step().dataset.heardAt, { ...report, csrfmiddlewaretoken: token() }, { keepalive: true }).catch(() => {});
+  const { events } = player;
+  keepHeard(path(), player);
+  const fields = { ...player.report(), csrfmiddlewaretoken: token() };
+  // What happened is told until the server has it: each has a mark, so that twice told is once stored.
+  post(step().dataset.heardAt, fields, { keepalive: true }).then(({ ok }) => ok && player.told(events), () => {});
 }
 
 // ---- the keyboard
@@ -243,7 +244,9 @@ function turnKeys(on) {
 function pressed(event) {
   if (!isTrial() || event.repeat || event.ctrlKey || event.altKey || event.metaKey) return;
   if (!document.getElementById("keys").checked || event.target.matches("textarea, [type=text]")) return;
-  if (/^[0-9]$/.test(event.key)) choose(event.key === "0" ? "10" : event.key);
+  // On a chosen number the space bar would choose it once more: it plays and pauses there too.
+  if (event.key === " " && event.target.matches("input[type=radio]:checked")) pressPlay();
+  else if (/^[0-9]$/.test(event.key)) choose(event.key === "0" ? "10" : event.key);
   else if (event.target.closest("button, a, summary, label, input")) return;
   else if (event.key === " ") pressPlay();
   else if (event.key === "Enter") form().requestSubmit();

@@ -15,7 +15,7 @@ from study.models.design import NotOpenError, Scale, Stimulus, Study
 from study.models.marks import new_code, new_seed
 
 # A session that nobody touched for so long counts as dropped out, and the next participant gets its place.
-DROPPED_OUT_AFTER = datetime.timedelta(hours=3)
+DROPPED_OUT_AFTER = datetime.timedelta(hours=1)
 # The page's own count of what was heard comes in steps of the player's clock (four a second in some browsers).
 HEARD_TOLERANCE_SECONDS = 0.25
 # Plain SQL, for it stands in every participant's way twice a clip: the ORM would take as long to write it as to run it.
@@ -179,8 +179,11 @@ class Trial(models.Model):
 
     def show(self):
         """Note when the page first showed this trial; every later time changes nothing."""
+        now = timezone.now()
+        # A clock that was set back since has left a time to come, by which nothing could be judged.
+        never = Q(shown_at=None) | Q(shown_at__gt=now)
         with transaction.atomic():
-            if Trial.objects.filter(pk=self.pk, shown_at=None).update(shown_at=timezone.now()):
+            if Trial.objects.filter(never, pk=self.pk).update(shown_at=now):
                 self.events.create(kind="shown")
 
     def hear(self, heard_seconds, plays, events=()):
@@ -234,13 +237,22 @@ class Trial(models.Model):
 
     def _note(self, heard_seconds, plays):
         since_shown = (timezone.now() - self.shown_at).total_seconds() if self.shown_at else 0
-        # Both are totals, so that a report that comes twice or late takes nothing away and adds nothing. A clock that
-        # was set back makes the cap too small for a while, never a duration below nothing.
+        if since_shown < 0:  # the clock was set back, and cannot judge
+            since_shown = self.session.study.length_seconds
+        # Both are totals, so that a report that comes twice or late takes nothing away and adds nothing.
         self.heard_seconds = max(self.heard_seconds, min(heard_seconds, since_shown))
         self.plays = max(self.plays, plays)
 
     def _log(self, events):
-        PlayEvent.objects.bulk_create(PlayEvent(trial=self, kind=kind, at_seconds=at) for kind, at in events)
+        # A report may come twice; an event that has its mark is stored once.
+        rows = [PlayEvent(trial=self, kind=kind, at_seconds=at, mark=mark) for kind, at, mark in map(_marked, events)]
+        if rows:
+            PlayEvent.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def _marked(event):
+    kind, at, *mark = event
+    return kind, at, mark[0] if mark else ""
 
 
 class Rating(models.Model):
@@ -264,9 +276,11 @@ class PlayEvent(models.Model):
     kind = models.CharField(max_length=20)  # shown, or one of participant.PLAYER_EVENTS
     at_seconds = models.FloatField(null=True)  # place in the clip
     received_at = models.DateTimeField(auto_now_add=True)
+    mark = models.CharField(max_length=24, blank=True)  # the page's own, by which it is known when it comes again
 
     class Meta:
         ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["trial", "mark"], name="an_event_once", condition=~Q(mark=""))]
 
     def __str__(self):
         return self.kind

@@ -203,3 +203,47 @@ def test_a_german_browser_gets_german_from_page_and_script(new_page, participant
     expect(person.player_is("ready").note).to_have_text("Bereit zum Abspielen")
     person.hear_enough().confirm()
     expect(person.problem).to_have_text("Bitte wählen Sie zuerst eine Bewertung.")
+
+
+def test_space_plays_and_pauses_on_a_chosen_number_too(page, study, participant):
+    person = participant(page).begin().player_is("ready")
+    page.keyboard.press("Space")
+    person.player_is("playing")
+
+    page.keyboard.press("7")
+    page.keyboard.press("Space")
+    person.player_is("paused")
+    page.keyboard.press("Space")
+    person.player_is("playing").player_is("ended")
+    page.keyboard.press("Space")
+
+    person.player_is("playing")
+    assert page.locator("input[type=radio]:checked").get_attribute("value") == "7"
+
+
+def test_a_browser_without_the_newest_timers_takes_part_all_the_same(page, study, participant):
+    page.add_init_script("delete AbortSignal.timeout;")  # Safari before 16
+    person = participant(page).begin()
+
+    for position, value in enumerate([7, 1, 10], start=1):
+        person.at_clip(position).rate(value)
+
+    person.at_thanks()
+    assert ratings(study) == [(1, 7), (2, 1), (3, 10)]
+
+
+def test_what_the_player_did_is_told_until_the_server_has_it_and_stored_once(page, study, participant):
+    person = participant(page).begin()
+    page.route("**/heard/", lambda route: route.abort())
+    person.hear_enough()
+    page.evaluate("Object.defineProperty(document, 'visibilityState', {value: 'hidden', configurable: true})")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    page.unroute("**/heard/")
+    with page.expect_response("**/heard/"):
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+    person.choose(5).confirm().at_clip(2)
+
+    kinds = list(PlayEvent.objects.filter(trial__position=1).values_list("kind", flat=True))
+    assert kinds.count("play") == 1
+    assert kinds.count("shown") == 1

@@ -126,3 +126,27 @@ def test_the_page_gives_no_other_way_into_the_sound(page, participant):
 
 def test_clips_of_other_pitch_have_the_same_size_and_length(page, transactional_db, make_study, participant):
     assert len(mp3(2, 220)) == len(mp3(2, 880)) == len(mp3(2, 440))
+
+
+def test_a_clip_that_did_not_arrive_ahead_of_its_turn_is_explained_when_its_turn_comes(page, study, participant):
+    addresses = []
+
+    def all_but_the_second(route):
+        if route.request.url not in addresses:
+            addresses.append(route.request.url)
+        if len(addresses) > 1 and route.request.url == addresses[1]:
+            route.fulfill(status=503)
+        else:
+            route.continue_()
+
+    page.route(SOUND, all_but_the_second)
+    person = participant(page).begin().hear_enough()
+    expect.set_options(timeout=10_000)
+    page.wait_for_function(
+        "() => performance.getEntriesByType('resource').filter(e => e.name.includes('/sound/')).length > 2"
+    )
+    person.choose(5).confirm().at_clip(2)
+
+    expect(person.note).to_contain_text("did not arrive")
+    page.unroute(SOUND)
+    person.player_is("ready")

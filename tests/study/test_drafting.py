@@ -102,6 +102,8 @@ def test_wishes_that_are_left_out_are_the_plain_ones(client):
         ({"length_seconds": "0.5"}, "Choose from 1 to 300 seconds."),
         ({"length_seconds": "301"}, "Choose from 1 to 300 seconds."),
         ({"length_seconds": "nan"}, "Enter a number."),
+        ({"loudness_lufs": "-13"}, "Choose from -40 to -14 LUFS."),
+        ({"order": "latin-square", "clips_per_session": "3"}, "A Latin square needs everybody to hear all clips"),
         ({"min_heard_seconds": "31"}, "Choose from 0 to 30, the length of a clip."),
         ({"min_heard_seconds": "-1"}, "Choose from 0 to 30, the length of a clip."),
         ({"target_sessions": "0"}, "Choose one participant at least, or leave it empty."),

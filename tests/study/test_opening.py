@@ -140,6 +140,38 @@ def test_a_condition_with_most_of_the_clips_cannot_but_follow_itself(make_draft)
     assert opening.check(make_draft({"CNN": 2, "RNN": 1}, separate_conditions=True)) == []
 
 
+@pytest.mark.parametrize(
+    ("wishes", "sentence"),
+    [
+        ({"clips_per_session": 3}, "has 3 clips, so a session of 3 may get so many of them that two come in a row"),
+        ({"n_repeats": 1}, "has more than half of the clips, so where a pass ends and what follows begins"),
+        ({"clips_per_session": 5}, None),
+    ],
+)
+def test_a_condition_that_only_some_sessions_could_keep_apart_is_named(make_draft, wishes, sentence):
+    sizes = {"CNN": 3, "RNN": 2} if "n_repeats" in wishes else {"CNN": 3, "RNN": 2, "Real": 2}
+
+    found = opening.check(make_draft(sizes, separate_conditions=True, **wishes))
+
+    assert found == [] if sentence is None else (len(found) == 1 and sentence in found[0])
+
+
+def test_a_latin_square_is_for_everybody_who_hears_all_clips(make_draft):
+    found = opening.check(make_draft({"CNN": 3}, order="latin-square", clips_per_session=2))
+
+    assert found == [
+        "A Latin square needs everybody to hear all clips: choose another order, or leave clips per session empty."
+    ]
+
+
+def test_a_study_of_very_many_clips_is_not_arranged_with_care(make_draft, monkeypatch):
+    monkeypatch.setattr(opening, "MOST_TO_ARRANGE", 3)
+
+    assert opening.check(make_draft({"CNN": 2, "RNN": 2}, separate_conditions=True)) == [
+        "Orders that are drawn with care are drawn of 3 clips at most; this study has 4."
+    ]
+
+
 def test_one_clip_is_no_comparison(make_draft):
     assert opening.check(make_draft({"CNN": 1})) == [
         "There is only one clip, “CNN 1”: a comparison needs two at least."

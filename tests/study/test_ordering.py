@@ -301,3 +301,12 @@ def test_hidden_repeats_come_at_the_end_and_never_at_once():
 
 def test_more_repeats_than_clips_are_as_many_as_there_are_clips():
     assert draw(Plan("shuffle", {1: "a"}, seed=1, n_repeats=3), 0, seed=1) == [Place(1), Place(1, is_repeat=True)]
+
+
+def test_no_clip_comes_twice_in_a_row_where_one_pass_follows_another():
+    plan = Plan("shuffle", {item: item % 3 for item in range(13)}, seed=5, scales=(1, 2, 3))
+
+    for number in range(300):
+        items = [place.item for place in draw(plan, number, seed=number)]
+        assert all(one != other for one, other in pairwise(items))
+        assert all(sorted(items[first : first + 13]) == list(range(13)) for first in (0, 13, 26))

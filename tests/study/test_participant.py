@@ -1,5 +1,7 @@
 """The participant's requests, one by one: what is shown, what is stored, and what changes nothing."""
 
+import json
+
 import pytest
 from django.test import Client
 from django.utils.html import escape
@@ -493,9 +495,39 @@ def test_a_clock_that_was_set_back_never_makes_a_time_below_nothing(listener, cl
     show(listener)
     clock.forward(-3600)
 
-    assert listener.rate(overall="7", heard_seconds="12").status_code == 422
+    first = Trial.objects.get(position=1)
+    assert listener.rate(overall="7", heard_seconds="12", follow=False).status_code == 303
 
-    assert Trial.objects.get(position=1).heard_seconds == 0
+    first.refresh_from_db()
+    assert first.heard_seconds == 12
+
+    # What is shown from now on is judged by the clock as it is.
+    show(listener, position=2)
+    clock.forward(5)
+    assert listener.rate(position=2, overall="7", heard_seconds="12").status_code == 422
+
+
+def test_a_page_that_is_shown_again_after_the_clock_was_set_back_counts_from_then_on(listener, clock):
+    show(listener)
+    clock.forward(-3600)
+    show(listener)
+    clock.forward(12)
+
+    assert listener.rate(overall="7", heard_seconds="12", follow=False).status_code == 303
+    assert Trial.objects.get(position=1).heard_seconds == 12
+
+
+def test_an_event_that_is_told_twice_is_stored_once_and_two_of_one_place_are_two(listener, clock):
+    show(listener)
+    clock.forward(3)
+    told = json.dumps([["play", 0, "page-1"], ["pause", 2.5, "page-2"], ["play", 0, "page-3"]])
+
+    for _ in range(3):
+        report = {"heard_seconds": "2.5", "plays": "2", "events": told}
+        assert listener.client.post(f"{listener.link}1/heard/", report).status_code == 204
+
+    stored = PlayEvent.objects.exclude(kind="shown").values_list("kind", "at_seconds", "mark")
+    assert list(stored) == [("play", 0, "page-1"), ("pause", 2.5, "page-2"), ("play", 0, "page-3")]
 
 
 def test_no_more_is_asked_for_than_the_clip_has(make_study, listener_of, clock):
