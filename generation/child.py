@@ -94,10 +94,15 @@ def answer(module, request, *, folder, written_bytes=WRITTEN_BYTES):
         limits={**FOR_UPLOADS, "FSIZE": written_bytes},
         known=bare_environment(folder),
     )
-    said = [event for event in asked if event is not None]
-    if len(said) != 1 or said[0]["event"] != "done":
+    said = None
+    for event in asked:
+        if event is not None and said is not None:
+            asked.close()  # and with it the child: one that goes on and on would fill our memory
+            raise ChildFailed(f"{SUBJECT} said something that cannot be understood.")
+        said = event or said
+    if said is None or said["event"] != "done":
         raise ChildFailed(f"{SUBJECT} said something that cannot be understood.")
-    return said[0]
+    return said
 
 
 def events(module, *arguments, folder, longest_seconds, limits=None, known=None):

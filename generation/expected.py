@@ -8,6 +8,7 @@ from training.families import FAMILIES
 
 # Measured with the defaults of each family on two CPU cores that others used too: the second of two epochs, by its windows.
 MS_PER_WINDOW = {"rnn": 0.5, "cnn": 4.0, "cnn-factorised": 4.5, "cnn-per-track": 6.5, "gru-chain": 6.0}
+UNMEASURED = max(MS_PER_WINDOW.values())  # of a family that is new
 START_SECONDS = 20  # TensorFlow, compiling, the baselines
 RUNS_LOOKED_AT = 20
 
@@ -31,7 +32,7 @@ def _pace(researcher, family, configuration):
         n_runs = f"{len(paces)} earlier run{'s' if len(paces) > 1 else ''}"
         return work * sorted(paces)[len(paces) // 2], f"going by {n_runs} of this family here"
     windows = FAMILIES[family].configuration()["epoch_windows"]
-    measured = MS_PER_WINDOW[family] / 1000 * windows / _work(family, {})
+    measured = MS_PER_WINDOW.get(family, UNMEASURED) / 1000 * windows / _work(family, {})
     return work * measured, "as measured on two CPU cores; another machine may be several times faster or slower"
 
 

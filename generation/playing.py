@@ -1,5 +1,6 @@
 """From a roll or a sound to a clip: brought to one loudness, stored with all that made it."""
 
+import math
 import platform
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -53,6 +54,9 @@ def prepared_sound(job, index, sound, folder, *, provenance, **about):
 
 
 def _prepared(job, index, sound, folder, files, provenance, **about):
+    before = loudness.integrated_lufs(sound)
+    if not math.isfinite(before):
+        raise ValueError("The sound is too quiet to have a loudness")
     levelled = loudness.level(sound)
     files = {**files, "master": folder / f"{index}.flac"}
     audio.write_master(files["master"], levelled)
@@ -70,7 +74,7 @@ def _prepared(job, index, sound, folder, files, provenance, **about):
         **provenance,
         "index": index,
         "loudness": {
-            "before_lufs": loudness.integrated_lufs(sound),
+            "before_lufs": before,
             "after_lufs": clip.loudness_lufs,
             "true_peak_dbtp": loudness.true_peak_dbtp(levelled),
         },

@@ -32,6 +32,7 @@ from music.refusal import Refusal
 
 MAX_BYTES = 4 * 2**20
 MAX_NOTES = 60_000
+MAX_CELLS = 4_000_000  # steps that all notes together sound for; LPD's fullest piece has 1.2 million
 MAX_EVENTS = 300_000
 MAX_TEMPO_CHANGES = 10_000
 MAX_BEATS = 10_000  # 99 % of LPD's pieces have fewer than 900
@@ -84,7 +85,9 @@ def read(file):
         raise MidiError("The MIDI file holds no note.", "midi.no_notes")
     last = beats[-1] - beats[-2] if len(beats) > 1 else 60.0 / score.get_tempo_changes()[1][0]
     beats = np.append(beats, beats[-1] + last)  # (beats + 1,): where each begins, and the end
-    cells = [_cells(instrument, track, beats) for instrument, track in _playing(score, beats[0])]
+    playing = _playing(score, beats[0])
+    _refuse_walls(playing, beats)
+    cells = [_cells(instrument, track, beats) for instrument, track in playing]
     if not cells:
         raise MidiError("The MIDI file holds no note that one of the five tracks would play.", "midi.no_notes")
     track, pitch, step, velocity = np.concatenate(cells, axis=1)
@@ -160,6 +163,16 @@ def _playing(score, start_seconds):
         if track is not None and notes:
             playing.append((np.array(notes).T, track))
     return playing
+
+
+def _refuse_walls(playing, beats):
+    """Raise MidiError where all notes together sound for more steps than MAX_CELLS, before any is unpacked."""
+    n_cells = 0
+    for notes, track in playing:
+        lengths = _steps(notes[1], beats) - _steps(notes[0], beats) + 1
+        n_cells += len(lengths) if track == DRUMS else int(np.maximum(lengths, 1).sum())
+    if n_cells > MAX_CELLS:
+        raise MidiError(f"The notes of the MIDI file fill more than {MAX_CELLS:,} steps.", "midi.duration")
 
 
 def _cells(notes, track, beats):

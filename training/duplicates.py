@@ -53,7 +53,9 @@ def bars_of(notes, steps_per_beat):
     if not len(notes):
         return np.zeros(0, np.uint64)
     bar_steps = BEATS_PER_BAR * steps_per_beat
-    bar, step = np.divmod(notes["onset"], bar_steps)
+    # To the nearest sixteenth: LPD's own conversion puts an onset one step early now and then.
+    onset = notes["onset"].astype(np.int64) + bar_steps // SIXTEENTHS // 2
+    bar, step = np.divmod(onset, bar_steps)
     is_bass = notes["track"] == BASS
     # Of each bar the first note, and before all others the first of the bass.
     order = np.lexsort((notes["pitch"], notes["onset"], ~is_bass, bar))

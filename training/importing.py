@@ -157,6 +157,8 @@ def import_file(source, file, steps_per_beat):
         return Imported(file, _md5(path), pianoroll.coarsen(_capped(roll), steps_per_beat))
     except (lpd.LpdError, midi.MidiError, OSError) as problem:
         return Imported(file, reason=str(problem))
+    except MemoryError:
+        return Imported(file, reason="more than this machine's memory holds")
 
 
 def why_left_out(roll):

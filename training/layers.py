@@ -33,12 +33,22 @@ def layers(name, configuration=None):
     family = FAMILIES[name]
     full = family.configuration(configuration)
     shapes = family.weight_shapes(full)
-    return tuple(_OF_FAMILY[name](family, full, lambda part: _count(shapes, part)))
+    of_family = _OF_FAMILY.get(name, _by_its_weights)
+    return tuple(of_family(family, full, lambda part: _count(shapes, part)))
 
 
 def _count(shapes, layer):
     """Return how many weights the layers of this name (and no longer one) have."""
     return sum(math.prod(shape) for name, shape in shapes.items() if f"/{layer}/" in f"/{name}")
+
+
+def _by_its_weights(family, configuration, count):
+    """A family that is not drawn below yet: a layer for each that has weights, as the table lists them."""
+    shapes = family.weight_shapes(configuration)
+    for path in dict.fromkeys(name.split("/vars/")[0].removesuffix("/cell") for name in shapes):
+        layer = path.removeprefix("layers/")
+        sizes = [shape for name, shape in shapes.items() if name.startswith(f"{path}/")]
+        yield Layer(layer.replace("_", " ").title(), (sizes[-1][-1],), count(layer))
 
 
 def _rnn(family, configuration, count):

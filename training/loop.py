@@ -164,9 +164,11 @@ class Run:
             losses = self._epoch(len(self.progress.history) + 1, clock)
             if self.should_stop() and self.progress.history:
                 return  # an epoch that was cut off is drawn anew when the run is resumed
+            is_cut_off = self.should_stop()
             with clock.finishing():
-                self._record(float(np.mean(losses)), clock)
-            if self.should_stop():
+                # A first epoch that was cut off is heard, but not gone on from: resumed, the run draws it whole.
+                self._record(float(np.mean(losses)), clock, is_kept=not is_cut_off)
+            if is_cut_off:
                 return
 
     def _is_out_of_patience(self):
@@ -197,7 +199,7 @@ class Run:
             total += float(self._loss(sounds, chance)) * len(sounds)
         return total / len(self.tested)
 
-    def _record(self, train_loss, clock):
+    def _record(self, train_loss, clock, is_kept=True):
         entry = {
             "epoch": len(self.progress.history) + 1,
             "train_loss": train_loss,
@@ -207,7 +209,8 @@ class Run:
         self.progress.history.append(entry)
         if self.progress.best is None or entry["test_loss"] < self.progress.best["test_loss"]:
             self._keep(entry)
-        self._save()
+        if is_kept:
+            self._save()
         self._tell_tensorboard(entry)
         self.report("epoch", **entry, seconds_left=clock.seconds_left(entry["epoch"]), best=self.progress.best["epoch"])
 
@@ -296,7 +299,10 @@ class Run:
             for i, variable in enumerate(variables):
                 variable.assign(arrays[f"{kind}_{i}"])
         self.progress = Progress(stand["history"], stand["best"])
-        kept = checkpoint.read(self.out)
+        try:
+            kept = checkpoint.read(self.out)
+        except OSError as problem:
+            raise TrainingError(f"{self.out}, the best epoch of the run, is gone; start it anew.") from problem
         self.best_weights, self.best_calibration = kept.weights, kept.card["calibration"]
 
     def _check_same(self, stand):

@@ -149,3 +149,18 @@ def test_what_a_child_says_aside_is_kept_as_the_log(talk, tmp_path):
     list(talk("print('a warning', file=sys.stderr)"))
 
     assert child.log(tmp_path) == "a warning\n"
+
+
+def test_a_child_that_answers_again_and_again_is_stopped_at_its_second_answer(tmp_path, monkeypatch):
+    """One that was taken over could fill the worker's memory: it is not listened to any longer than it takes."""
+    (tmp_path / "flood.py").write_text(
+        "import json\nline = json.dumps({'event': 'done', 'text': 'x' * 100_000})\nwhile True: print(line, flush=True)"
+    )
+    monkeypatch.setattr(child, "ROOT", tmp_path)
+    monkeypatch.setattr(child, "GRACE_SECONDS", 0.2)
+    started = time.monotonic()
+
+    with pytest.raises(child.ChildFailed, match="cannot be understood"):
+        child.answer("flood", {}, folder=tmp_path)
+
+    assert time.monotonic() - started < child.UPLOAD_SECONDS / 2

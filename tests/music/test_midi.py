@@ -236,3 +236,17 @@ def test_a_damaged_file_is_refused_or_read_but_never_a_crash(data):
         return
 
     assert 0 < roll.notes["end"].max() <= roll.n_steps
+
+
+def test_notes_that_fill_more_steps_than_any_piece_are_refused_before_they_are_unpacked():
+    score = symusic.Score(480)
+    for program in range(0, 60, 4):  # fifteen instruments, a wall of all pitches each, held to the end
+        track = symusic.Track("", program, False)
+        for pitch in range(128):
+            track.notes.append(symusic.Note(0, 480 * 9_000, pitch, 80))
+        score.tracks.append(track)
+
+    with pytest.raises(midi.MidiError, match="fill more than 4,000,000 steps") as refusal:
+        midi.read(score.dumps_midi())
+
+    assert refusal.value.problem == "midi.duration"

@@ -16,6 +16,7 @@ from music.pianoroll import (
     excerpt,
     from_cells,
     from_dense,
+    in_order,
     opening,
     refine,
     roll_of,
@@ -220,3 +221,15 @@ def test_an_empty_roll_is_a_roll():
 
     assert (roll.seconds, roll.n_beats, velocity.shape, onsets.any()) == (0, 0, (5, 0, 128), False)
     assert len(from_dense(velocity).notes) == 0
+
+
+def test_notes_come_in_one_order_whatever_they_came_in_and_doubles_by_their_end():
+    chance = np.random.default_rng(0)
+    notes = np.zeros(500, NOTE)
+    notes["onset"], notes["track"] = chance.integers(0, 90, 500), chance.integers(0, 5, 500)
+    notes["pitch"], notes["velocity"] = chance.integers(0, 128, 500), chance.integers(1, 128, 500)
+    notes["end"] = notes["onset"] + chance.integers(1, 9, 500)
+    apart = notes[np.unique(notes[["onset", "track", "pitch"]], return_index=True)[1]]
+
+    for some in (notes, apart[chance.permutation(len(apart))]):
+        assert (in_order(some) == np.sort(some, order=["onset", "track", "pitch"])).all()

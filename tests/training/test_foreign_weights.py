@@ -189,7 +189,7 @@ def test_damaged_weights_of_our_families_are_refused_in_every_format(brought, na
     assert caught.value.problem == problem
 
 
-def as_keras(weights, card, config=b'{"class_name": "Functional"}'):
+def as_keras(weights, card, config=b'{"class_name": "Functional", "config": {"name": "a stub"}}'):
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         for name, data in (("config.json", config), ("metadata.json", b"{}"), ("model.weights.h5", weights)):

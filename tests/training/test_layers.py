@@ -1,6 +1,7 @@
 """The table of layers that Figure 1 is drawn from, against the networks that Keras builds."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -50,3 +51,11 @@ def test_the_chains_heads_stand_in_the_order_in_which_they_are_drawn():
 
     assert [layer.track for layer in heads] == ["Bass", "Drums", "Strings", "Guitar", "Piano"]
     assert [layer.size[1] for layer in heads] == [74, 512, 148, 148, 148]
+
+
+def test_a_family_that_nobody_drew_yet_is_shown_by_its_weights(monkeypatch):
+    monkeypatch.setitem(FAMILIES, "rnn2", replace(FAMILIES["rnn"], name="rnn2"))
+
+    shown = layers("rnn2", {"units": 8})
+
+    assert [(layer.title, layer.n_weights) for layer in shown] == [("Lstm", 20_928), ("Dense", 5_805)]

@@ -85,11 +85,24 @@ def test_a_run_that_is_told_to_stop_drops_the_broken_epoch_and_can_be_resumed(co
     assert without_times(resumed) == without_times(unbroken)
 
 
-def test_a_run_that_is_stopped_in_its_first_epoch_keeps_what_it_has(corpus, out):
+def test_a_run_that_is_stopped_in_its_first_epoch_keeps_what_it_has_and_goes_on_as_if_it_had_not_been(
+    corpus, out, tmp_path
+):
     card = loop.train(plan(epochs=3), corpus, out, should_stop=lambda: True)
 
     assert [entry["epoch"] for entry in card["history"]] == [1]
     assert checkpoint.inspect(out)["best_epoch"] == 1
+    unbroken = loop.train(plan(epochs=3), corpus, tmp_path / "unbroken.keras")
+    resumed = loop.train(plan(epochs=3), corpus, out, resume=True)
+    assert without_times(resumed) == without_times(unbroken)
+
+
+def test_a_run_whose_best_epoch_is_gone_says_so(corpus, out):
+    loop.train(plan(epochs=1), corpus, out)
+    out.unlink()
+
+    with pytest.raises(loop.TrainingError, match="the best epoch of the run, is gone"):
+        loop.train(plan(epochs=2), corpus, out, resume=True)
 
 
 def test_the_best_epoch_is_kept_though_later_ones_are_worse(corpus, out, monkeypatch):
