@@ -49,6 +49,7 @@ class CheckpointForm(forms.Form):
             return uploads.accept_checkpoint(owner, file, name, card)
         except ValidationError as refusal:
             self.add_error("file", refusal)
+            Upload.objects.note_refusal(owner, file, refusal.message, refusal.code)
             return None
 
 

@@ -389,6 +389,18 @@ class UploadQuerySet(OwnedQuerySet):
             Change.objects.note(owner, "brought the file", upload)
         return upload
 
+    def note_refusal(self, owner, file, reason, problem):
+        """List a file that was refused before it was kept, without its bytes."""
+        return self.create(
+            owner=owner,
+            batch=uuid.uuid4(),
+            name=shown_name(file.name),
+            n_bytes=file.size,
+            state=Upload.State.REFUSED,
+            reason=reason,
+            problem=problem or "",
+        )
+
     def sweep(self):
         """Forget what is older than a week, and bytes that nobody asked to have read. Returns how many those were."""
         now = timezone.now()

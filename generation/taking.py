@@ -91,12 +91,23 @@ class Batch:
         path = uploads.received(uploads.Named(upload), self.folder / "table.csv")
         said = described.read(path, self.folder)
         others = {other.name for other in self.uploads if _kind(other) in ("roll", "sound")}
-        described.check_names(said, others)
+        described.check_names(said, others | self._names_in_archives())
         for name in said:
             if name in self.said:
                 raise Refusal(f"Another table describes {name} already.", "csv.path")
         self.said |= said
         upload.take([["Table", f"{len(said)} clips"], ["Columns", ", ".join(described.columns(said))]])
+
+    def _names_in_archives(self):
+        """The clips in the archives that came along, by their whole names and without folders."""
+        names = set()
+        for archive in self.of_kind("archive"):
+            try:
+                path = uploads.received(uploads.Named(archive), self.folder / "archive.zip")
+                names |= {name for name, _ in answers.archive(path, list(CLIPS), self.folder)}
+            except Refusal:
+                continue  # it says so itself when its turn comes
+        return names | {PurePosixPath(name).name for name in names}
 
     def _read_checkpoint(self, upload):
         card = self._card_of(upload)
@@ -131,7 +142,7 @@ class Batch:
         members = answers.archive(path, list(CLIPS), self.folder)
         tables = [content for name, content in members if suffix_of(name) == ".csv"]
         clips = [(name, content) for name, content in members if suffix_of(name) != ".csv"]
-        said = self._said_in_archive(tables, clips)
+        said = self.said | self._said_in_archive(tables, clips)
         found = []
         for name, content in clips:
             try:

@@ -8,6 +8,7 @@ import socket
 import time
 import uuid
 from contextlib import closing
+from pathlib import Path
 
 from generation import child, facts, faults, measuring, taking, training_job, watching
 from generation.leases import Stopped
@@ -129,7 +130,15 @@ def sampling(weights, wishes, rolls, folder):
         *("--temperature", wishes["temperature"], "--out", rolls, "--rolls-only", "--events"),
         folder=folder,
         longest_seconds=LONGEST_START_SECONDS + LONGEST_PER_SECOND_OF_MUSIC * wishes["seconds"] * wishes["n_clips"],
+        limits=limits_of_sampling(),
     )
+
+
+def limits_of_sampling():
+    """Weights that somebody brought are computed with: no network, few files, and no more memory than ten clips of two minutes
+    need several times over. A GPU's driver maps more than any limit, so that where there is one, memory has none.
+    """
+    return {"NOFILE": 256, "network": False} | ({} if Path("/dev/nvidiactl").exists() else {"AS": 8_000_000_000})
 
 
 def clips_of_real_music(job, folder):

@@ -488,3 +488,34 @@ def test_what_waits_to_be_read_is_not_served_either(client_of, ada):
         f"/static/{upload.file.name}",
     ):
         assert client_of(ada).get(page).status_code == 404
+
+
+def test_a_table_beside_an_archive_says_what_its_clips_are(bring):
+    table = b"file,condition,label,seed\nfirst.mid,Theirs,Theirs 1,7\nsecond.mid,Theirs,Theirs 2,8\n"
+    archive = zipped(first__mid=midi.write(roll_of_bars()), second__mid=midi.write(roll_of_bars(pitch=50)))
+
+    uploads = bring(clips__zip=archive, table__csv=table)
+
+    assert {name: upload.state for name, upload in uploads.items()} == {"clips.zip": "taken", "table.csv": "taken"}
+    said = {clip.title: (clip.provenance["condition"], clip.provenance["seed"]) for clip in Clip.objects.all()}
+    assert said == {"Theirs 1": ("Theirs", 7), "Theirs 2": ("Theirs", 8)}
+
+
+def test_a_table_beside_an_archive_that_lacks_a_file_is_refused_and_the_clips_are_kept(bring):
+    archive = zipped(first__mid=midi.write(roll_of_bars()))
+
+    uploads = bring(clips__zip=archive, table__csv=b"file,condition\nother.mid,Theirs\n")
+
+    assert uploads["table.csv"].reason == "table.csv: The table names other.mid, which is not among the files."
+    assert uploads["clips.zip"].state == "taken"
+
+
+def test_a_sound_that_is_too_quiet_to_have_a_loudness_is_refused_in_a_sentence(bring):
+    noise = np.random.default_rng(0).uniform(-2e-4, 2e-4, (2 * 48_000, 2)).astype(np.float32)
+    content = io.BytesIO()
+    soundfile.write(content, noise, 48_000, format="WAV", subtype="FLOAT")
+
+    uploads = bring(quiet__wav=content.getvalue())
+
+    assert uploads["quiet.wav"].reason == "quiet.wav: The sound is too quiet to have a loudness."
+    assert not Clip.objects.exists()

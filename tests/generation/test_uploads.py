@@ -1,6 +1,7 @@
 """A checkpoint that was trained elsewhere is taken in whole, or refused in one sentence that leaves nothing behind."""
 
 import hashlib
+import html
 import io
 import json
 import os
@@ -14,7 +15,7 @@ from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from generation import uploads
-from generation.models import Checkpoint
+from generation.models import Checkpoint, Upload
 from training import checkpoint as checkpoint_file
 from training.families import FAMILIES
 
@@ -226,3 +227,13 @@ def test_a_row_that_cannot_be_written_leaves_no_file(ada, checkpoint_bytes, monk
         uploads.accept_checkpoint(ada, SimpleUploadedFile("tiny.keras", checkpoint_bytes), "Tiny")
 
     assert everything_stored() == before
+
+
+def test_a_refused_checkpoint_is_listed_with_its_reason_and_without_its_bytes(client_of, ada, checkpoint_bytes):
+    response = upload(client_of(ada), b"no archive at all", "mine.keras")
+
+    (refusal,) = refusals(response)
+    listed = Upload.objects.get()
+    assert (listed.name, listed.state, listed.reason, bool(listed.file)) == ("mine.keras", "refused", refusal, False)
+    assert refusal in html.unescape(client_of(ada).get("/uploads/").content.decode())
+    assert client_of(ada).get(f"/uploads/{listed.batch}/").status_code == 200

@@ -243,3 +243,18 @@ def test_a_fault_of_our_own_fails_the_job_and_is_logged(job, monkeypatch, caplog
 
     assert outcome(job) == ("failed", 0, work.INTERNAL)
     assert "a bug" in caplog.text
+
+
+def test_sampling_is_held_to_its_limits(job, trainer):
+    trainer(
+        "import json, resource\n"
+        "limits = [resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_NOFILE)]\n"
+        "print(json.dumps({'event': 'error', 'message': str(limits)}))"
+    )
+
+    work.run(job.pk)
+
+    job.refresh_from_db()
+    limits = work.limits_of_sampling()
+    assert json.loads(job.message) == [limits.get("AS", -1), limits["NOFILE"]]
+    assert limits["network"] is False
