@@ -1,5 +1,6 @@
 """What a worker does for a job: clips with all that made them, or one sentence; and it goes on to the next."""
 
+import json
 import signal
 import threading
 import time
