@@ -5,17 +5,16 @@ from pathlib import Path
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpResponse
+from django.http import Http404
 from django.views.decorators.http import require_safe
 
 from accounts import sharing
-from generation import measuring, ranges
+from generation import measuring, ranges, svg
 from generation.models import Clip, Corpus, Measures
 from music import metrics, pianoroll, pictures, similarity, verdicts
 from music.pianoroll import BEATS_PER_BAR, TRACKS
 from training.corpus import CorpusError, open_corpus
 
-KEPT_SECONDS = 3600
 TITLES = {
     "dissonance": "Dissonance",
     "on_beat": "On the beat",
@@ -123,9 +122,7 @@ def _excerpt(request, id, place):
 @require_safe
 def neighbour_picture(request, id, place):
     near, roll, _ = _excerpt(request, id, place)
-    response = HttpResponse(pictures.piano_roll(roll, title=near["title"]), content_type="image/svg+xml")
-    response["Cache-Control"] = f"private, max-age={KEPT_SECONDS}"
-    return response
+    return svg.response(pictures.piano_roll(roll, near["title"], svg.is_dark(request)))
 
 
 @login_required

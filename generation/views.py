@@ -2,14 +2,14 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.db.models import Count, Q
-from django.http import FileResponse, Http404, HttpResponse
+from django.http import FileResponse, Http404
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import sharing, sharing_pages
 from accounts.models import Change, kind_of
-from generation import facts, measured_pages, ranges
+from generation import facts, measured_pages, ranges, svg
 from generation.archiving import wants_archive
 from generation.bounded import takes_files
 from generation.corpora import DEFAULT_SECONDS, why_no_opening
@@ -22,7 +22,6 @@ from training.corpus import CorpusError, open_corpus
 
 ROWS_A_PAGE = 50
 PIECES_A_PAGE = 25  # each held-out one is unpacked to see whether it can be a reference
-FIGURE_KEPT_SECONDS = 3600  # a figure's address says of how many epochs it is
 
 
 def visible(request, model, id):
@@ -179,11 +178,11 @@ def clip(request, id):
     return render(request, "generation/clip.html", context)
 
 
-def picture_of(clip):
+def picture_of(clip, dark=False):
     """Return the clip's roll as SVG, or the empty string where there is none to draw."""
     try:
         with clip.roll.open("rb") as file:
-            return pictures.piano_roll(lpd.read(file), title=clip.title)
+            return pictures.piano_roll(lpd.read(file), clip.title, dark)
     except (ValueError, FileNotFoundError):
         return ""
 
@@ -192,12 +191,10 @@ def picture_of(clip):
 @require_safe
 def clip_picture(request, id):
     """The roll as a picture of its own, for pages with many clips."""
-    picture = picture_of(visible(request, Clip, id))
+    picture = picture_of(visible(request, Clip, id), svg.is_dark(request))
     if not picture:
         raise Http404("There is no roll to draw.")
-    response = HttpResponse(picture, content_type="image/svg+xml")
-    response["Cache-Control"] = f"private, max-age={FIGURE_KEPT_SECONDS}"
-    return response
+    return svg.response(picture)
 
 
 @login_required
@@ -224,10 +221,7 @@ def opened(field_file):
 def loss_figure(request, history, baselines):
     if not history:
         raise Http404("There is no epoch yet.")
-    figure = pictures.loss_curve(history, baselines, dark=request.GET.get("theme") == "dark")
-    response = HttpResponse(figure, content_type="image/svg+xml")
-    response["Cache-Control"] = f"private, max-age={FIGURE_KEPT_SECONDS}"
-    return response
+    return svg.response(pictures.loss_curve(history, baselines, svg.is_dark(request)))
 
 
 @login_required

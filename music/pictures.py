@@ -15,6 +15,7 @@ from music.pianoroll import BEATS_PER_BAR, DRUMS, N_TRACKS, TRACKS, step_times
 # Okabe and Ito's blue, vermilion and green, a purple darkened to be read on white, and a grey: told apart by
 # colour-blind readers. The same as --track-... in the site's tokens.css.
 TRACK_COLOURS = ("#56606b", "#0072b2", "#d55e00", "#009e73", "#b8578f")
+DARK_TRACK_COLOURS = ("#aab3bd", "#56b4e9", "#f0803c", "#2fc79b", "#e08bbd")
 
 _LABEL_PX, _LANE_PX, _GAP_PX, _AXIS_PX = 20, 56, 12, 26
 _WIDE = 10_000  # units across a lane, stretched to the width of the page
@@ -26,13 +27,15 @@ _BASELINES = {"marginal": "Knowing nothing", "hold": "Holding the last frame"}
 _CHART_WIDTH = 360
 _LINES = ({"Train": "#0072b2", "Test": "#d55e00"}, {"Train": "#56b4e9", "Test": "#f0803c"})  # light, dark
 _INK = ({"quiet": "#5b6070", "line": "#e2dfd9"}, {"quiet": "#a3a6b3", "line": "#32353f"})
+_DARK_INK = 'color="#ecebe8" '
 _FONT = 'font-family="system-ui, sans-serif" font-size="12"'
 
 
-def piano_roll(roll, title=""):
+def piano_roll(roll, title="", dark=False):
     """Return the roll as an SVG picture: five lanes, a track each, pitch upwards, time in seconds to the right.
 
     title: what the picture is of, for its accessible name
+    dark: ink and colours for a dark page, which within the page come from its style
 
     The picture is as wide as where it stands, and its letters stay as large: only time is stretched.
     """
@@ -40,11 +43,11 @@ def piano_roll(roll, title=""):
     x = np.rint(seconds / max(roll.seconds, 1e-9) * _WIDE).astype(int)  # (steps + 1,)
     lane = _LABEL_PX + _LANE_PX + _GAP_PX
     height = N_TRACKS * lane - _GAP_PX + _AXIS_PX
-    lanes = "".join(_lane(roll, track, x, track * lane) for track in range(N_TRACKS))
+    lanes = "".join(_lane(roll, track, x, track * lane, dark) for track in range(N_TRACKS))
     name = f"Piano roll of {title}" if title else "Piano roll"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" class="piano-roll" role="img" width="100%" height="{height}" '
-        f'fill="currentColor" {_FONT}>'
+        f'{_DARK_INK if dark else ""}fill="currentColor" {_FONT}>'
         f"<title>{escape(name)}</title><desc>{escape(_description(roll))}</desc>"
         f"{lanes}{_axis(roll.seconds, height)}</svg>"
     )
@@ -56,11 +59,11 @@ def _description(roll):
     return f"{roll.seconds:.1f} seconds, {roll.n_beats} beats. {', '.join(parts)}."
 
 
-def _lane(roll, track, x, top):
+def _lane(roll, track, x, top, dark):
     notes = roll.notes[roll.notes["track"] == track]
     low, high = _span(notes["pitch"])
     box = f'y="{-high - 1}" width="{_WIDE}" height="{high - low + 1}"'
-    colour = f'class="track-{TRACKS[track].lower()}" fill="{TRACK_COLOURS[track]}"'
+    colour = f'class="track-{TRACKS[track].lower()}" fill="{(DARK_TRACK_COLOURS if dark else TRACK_COLOURS)[track]}"'
     return (
         f'<rect {colour} x="0" y="{top + 4}" width="10" height="10" rx="2"/>'
         f'<text x="16" y="{top + 13}" font-weight="600">{TRACKS[track]}</text>'

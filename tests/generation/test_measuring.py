@@ -87,6 +87,7 @@ def test_a_clips_page_shows_its_figures_its_flags_and_what_it_is_like(client_of,
     assert "100 % the same as the clip Twin" in shown
     assert "“Own”" not in shown
     picture = client_of(ada).get(f"/clips/{clip.pk}/neighbours/0/roll.svg")
+    assert picture.content != client_of(ada).get(f"/clips/{clip.pk}/neighbours/0/roll.svg?theme=dark").content
     assert (picture.status_code, picture["Content-Type"]) == (200, "image/svg+xml")
     sound = b"".join(client_of(ada).get(f"/clips/{clip.pk}/neighbours/0/sound.mp3").streaming_content)
     assert soundfile.info(io.BytesIO(sound)).duration == pytest.approx(roll.seconds, abs=1)

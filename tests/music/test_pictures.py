@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from music.pianoroll import BASS, NOTE, PIANO, TRACKS, roll_of
-from music.pictures import TRACK_COLOURS, loss_curve, piano_roll
+from music.pictures import DARK_TRACK_COLOURS, TRACK_COLOURS, loss_curve, piano_roll
 from tests.music.bands import bars, notes_of
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -30,15 +30,27 @@ def lanes_of(svg):
     return lanes
 
 
+def drawn_in(root):
+    """Return (class, colour) of the notes of each lane."""
+    notes = [lane.find(f"{SVG}g") for lane in root.findall(f"{SVG}svg")]
+    return [(lane.get("class"), lane.get("fill")) for lane in notes]
+
+
 def test_each_track_has_a_lane_of_its_name_colour_and_class():
     root = ElementTree.fromstring(piano_roll(bars(2)))
 
     labels = [text.text for text in root.findall(f"{SVG}text") if text.get("font-weight")]
-    drawn = [
-        (lane.find(f"{SVG}g").get("class"), lane.find(f"{SVG}g").get("fill")) for lane in root.findall(f"{SVG}svg")
-    ]
     assert labels == list(TRACKS)
-    assert drawn == [(f"track-{name.lower()}", colour) for name, colour in zip(TRACKS, TRACK_COLOURS, strict=True)]
+    assert drawn_in(root) == [
+        (f"track-{name.lower()}", colour) for name, colour in zip(TRACKS, TRACK_COLOURS, strict=True)
+    ]
+
+
+def test_on_a_dark_page_ink_and_colours_are_light():
+    root = ElementTree.fromstring(piano_roll(bars(2), dark=True))
+
+    assert [colour for _, colour in drawn_in(root)] == list(DARK_TRACK_COLOURS)
+    assert root.get("color") == "#ecebe8"
 
 
 def test_every_note_is_drawn_in_its_lane_at_its_time():
