@@ -20,6 +20,7 @@ from music import lpd, metrics, musegan_v1, verdicts
 from music.distributions import mean_interval
 from training import checkpoint, clips, floors, measuring, measuring_folder, sampling
 from training.corpus import open_corpus
+from training.families import FAMILIES
 
 PAGE = ROOT / "docs" / "models.md"
 SECONDS, SEED = 30.0, 1
@@ -33,7 +34,6 @@ LADDER = {
 }
 WORDS = {"wall": "a wall of notes", "fragments": "in fragments"}
 TEMPERATURES, TOP_P = (0.8, 0.9, 0.95, 1.0), (0.95, 0.98, 1.0)
-CHOSEN = {"gru-chain": (0.95, 0.98)}  # temperature and top-p of the tables; others are sampled as they were trained
 # As the report describes them: what is drawn is what is heard, however short, and the CNNs know no density.
 _RAW = {"min_note_beats": 0.0, "density": False, "hysteresis": 0.0, "polyphony": [16] * 5}
 LITERAL = {
@@ -301,16 +301,21 @@ def of_paper(found, name):
     return number(scale * float(np.mean(values)) if values else None)
 
 
+def usual(family):
+    """Return (temperature, top-p) that clips of a family are sampled with unless something else is asked for."""
+    return FAMILIES[family].temperature, FAMILIES[family].top_p
+
+
 def made(bench):
     """Return all the sets of clips that the page speaks of."""
-    chosen = {run: bench.of_run(run, *CHOSEN.get(run, (1.0, 1.0))) for run in TRAINED}
+    chosen = {run: bench.of_run(run, *usual(run)) for run in TRAINED}
     return {
         "chosen": chosen,
         "floors": [
             bench.of_floor("shuffled tracks", floors.shuffled_tracks),
             bench.of_floor("marginals", floors.marginals),
         ],
-        "ladder": [(bench.of_run(run, *CHOSEN["gru-chain"]), what) for run, what in LADDER.items()],
+        "ladder": [(bench.of_run(run, *usual("gru-chain")), what) for run, what in LADDER.items()],
         "grid": {(t, p): bench.of_run("gru-chain", t, p) for t in TEMPERATURES for p in TOP_P},
         "literal": [
             bench.of_run(run, temperature, settings=settings, title=title)
@@ -324,13 +329,13 @@ def page(bench, sets):
     gru, rnn, cnn, factorised = chosen.values()
     shown = [*chosen.values(), *sets["floors"]]
     claim = [compared(cnn, factorised, figure) for figure in ("dissonance", "tonal_distance")]
-    temperature, top_p = CHOSEN["gru-chain"]
+    temperature, top_p = usual("gru-chain")
     return f"""# The families on real music
 
 `python -m benchmarks.models` made this page from networks that were trained on {len(list(bench.corpus.of_split("train")))} pieces of LPD-5 cleansed,
 on two cores without a GPU, each alone on the machine but for light work. Of each, {bench.n_clips} clips of {SECONDS:g} s were sampled from seed {SEED} and held
 against {len(real.figures)} stretches of {real.n_pieces} pieces that nothing was trained on, all at 24 steps a beat. `gru-chain` is sampled at
-temperature {temperature:g} and top-p {top_p:g}, the others as they were trained (1 and 1); what other values do is below.
+temperature {temperature:g} and top-p {top_p:g}, the others as they were trained (1 and 1), as the site does; what other values do is below.
 
 No figure is better when it is higher. What counts is whether it lies where real music lies.
 

@@ -127,7 +127,8 @@ def sampling(weights, wishes, rolls, folder):
     return child.events(
         "training",
         *("sample", weights, "--clips", wishes["n_clips"], "--seconds", wishes["seconds"], "--seed", wishes["seed"]),
-        *("--temperature", wishes["temperature"], "--out", rolls, "--rolls-only", "--events"),
+        *("--temperature", wishes["temperature"], "--top-p", wishes.get("top_p", 1.0)),
+        *("--out", rolls, "--rolls-only", "--events"),
         folder=folder,
         longest_seconds=LONGEST_START_SECONDS + LONGEST_PER_SECOND_OF_MUSIC * wishes["seconds"] * wishes["n_clips"],
         limits=limits_of_sampling(),

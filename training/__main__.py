@@ -136,7 +136,10 @@ def sample(options, tell):
     read = checkpoint.read(source)
     if options.clips < 1:
         raise ValueError(f"clips must be 1 or more, not {options.clips}.")
-    settings = family_named(read.card["family"]).sampling_settings(_settings(options.set))
+    family = family_named(read.card["family"])
+    settings = family.sampling_settings(_settings(options.set))
+    temperature = family.temperature if options.temperature is None else options.temperature
+    top_p = family.top_p if options.top_p is None else options.top_p
     from training import clips, sampling
 
     n_stages = options.clips if options.rolls_only else 2 * options.clips  # drawing a clip, and making it sound
@@ -147,14 +150,14 @@ def sample(options, tell):
         tell("progress", done=done, total=n_stages, seconds_left=left)
 
     prompt = options.prompt and importing.read_roll(options.prompt)
-    drawing = options.temperature, options.top_p, prompt, settings
-    rolls = sampling.sample(read, options.clips, options.seconds, options.seed, *drawing, report)
+    drawing = temperature, top_p, prompt, settings, report
+    rolls = sampling.sample(read, options.clips, options.seconds, options.seed, *drawing)
     made = {
         "checkpoint": {"file": source.name, "sha256": _sha256(source)},
         "family": read.card["family"],
         "seed": options.seed,
-        "temperature": options.temperature,
-        "top_p": options.top_p,
+        "temperature": temperature,
+        "top_p": top_p,
         "settings": settings,
         "prompt": options.prompt and {"file": options.prompt.name, "sha256": _sha256(options.prompt)},
         "seconds": options.seconds,
@@ -262,8 +265,8 @@ def _sample_options(options):
     options.add_argument("--seconds", type=float, default=30.0)
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--out", type=Path, required=True, help="folder to write")
-    options.add_argument("--temperature", type=float, default=1.0)
-    options.add_argument("--top-p", type=float, default=1.0, help="draw from the likeliest that reach this probability")
+    options.add_argument("--temperature", type=float, help="the family's own, unless given")
+    options.add_argument("--top-p", type=float, help="draw from the likeliest that reach this probability; as above")
     options.add_argument("--prompt", type=Path, help="an LPD or MIDI file whose last bars every clip goes on from")
     options.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of sampling")
     options.add_argument("--rolls-only", action="store_true", help="LPD-5 files only, no .mid and .mp3")

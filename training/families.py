@@ -112,6 +112,7 @@ class Family:
     fields: the settings that a configuration may hold, with their defaults and bounds
     shapes: configuration -> {weight name: shape}
     sampling: the settings that sampling takes besides temperature and top-p
+    temperature, top_p: what clips are sampled with unless something else is asked for (docs/models.md compares)
     steps_per_beat: the grid that it needs, which a finer corpus is brought to window by window; None takes any
     """
 
@@ -124,6 +125,8 @@ class Family:
     shapes: Callable
     sampling: dict
     steps_per_beat: int | None = None
+    temperature: float = 1.0
+    top_p: float = 1.0
 
     @property
     def window_steps(self) -> int:
@@ -342,6 +345,8 @@ FAMILIES = {
         Family(
             *("gru-chain", "GRU, tracks chained", "gru_chain", 2 * BAR_STEPS, 64),
             *(_GRU_CHAIN_FIELDS, _gru_chain_shapes, _SHORTEST | _POLYPHONY, 4),
+            temperature=0.9,
+            top_p=0.95,
         ),
     )
 }

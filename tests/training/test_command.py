@@ -1,6 +1,7 @@
 import hashlib
 import json
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from music import audio, lpd, midi
 from training import checkpoint
 from training import corpus as corpora
 
+SHIPPED = Path(__file__).parents[2] / "generation" / "shipped"
 TINY = ["--set", "units=8", "--set", "batch_size=16", "--set", "test_windows=32"]
 
 
@@ -129,3 +131,15 @@ def test_bad_input_is_answered_with_one_sentence(run_training, checkpoint_file, 
         assert (code, [event["event"] for event in events]) == (2, ["error"])
         assert sentence in events[0]["message"]
     assert not (tmp_path / "out").exists()
+
+
+def test_clips_are_sampled_as_the_family_does_it_best_unless_something_else_is_asked_for(run_training, tmp_path):
+    def asked(*options):
+        out = tmp_path / "-".join(["clips", *options])
+        plan = "--seconds", "1", "--out", out, "--rolls-only"
+        code, _ = run_training("sample", SHIPPED / "gru-chain.keras", *plan, *options)
+        made = json.loads((out / "clips.json").read_text())
+        return code, made["temperature"], made["top_p"]
+
+    assert asked() == (0, 0.9, 0.95)
+    assert asked("--temperature", "1", "--top-p", "1") == (0, 1.0, 1.0)
