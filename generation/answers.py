@@ -18,7 +18,7 @@ from music import arrays, audio, pianoroll
 from music.archive import Archive, Limits
 from music.lpd import TEMPO_RANGE_BPM
 from music.refusal import Refusal, is_plain
-from training import card, weights_file
+from training import card, json_file, weights_file
 from training.families import family_named
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def checkpoint(path, card_path, folder):
     """Return (card, weights) of a checkpoint file. Raises Refusal."""
     request = {"path": str(path), "card": str(card_path) if card_path else None}
     said, read = _asked("checkpoint", request, folder, CHECKPOINT_BYTES)
-    known = card.checked(_expected(said.get("card"), dict))
+    known = card.checked(_as_from_a_file(_expected(said.get("card"), dict)))
     shapes = family_named(known["family"]).weight_shapes(known["configuration"])
     weights = {name: read(str(index), ("<f4",), shape) for index, (name, shape) in enumerate(shapes.items())}
     return known, {name: weights_file.checked_values(array, name) for name, array in weights.items()}
@@ -69,7 +69,7 @@ def sound(path, folder):
     said, read = _asked("sound", {"path": str(path), "longest_seconds": LONGEST_SECONDS}, folder)
     samples = read("samples", ("<f4",), (None, audio.N_CHANNELS))
     _believe(0 < len(samples) <= LONGEST_SECONDS * audio.SAMPLE_RATE + audio.SAMPLE_RATE and np.isfinite(samples).all())
-    return samples, str(said.get("kind"))[:8]
+    return samples, _expected(said.get("kind"), str)[:8]
 
 
 def archive(path, suffixes, folder):
@@ -83,7 +83,10 @@ def archive(path, suffixes, folder):
 def table(path, most_rows, folder):
     """Return (header, rows) of a CSV file, texts all. Raises Refusal."""
     _, read = _asked("table", {"path": str(path), "most_rows": most_rows}, folder)
-    lines = json.loads(read("table", ("|u1",), (None,)).tobytes())
+    try:
+        lines = json.loads(read("table", ("|u1",), (None,)).tobytes())
+    except (ValueError, RecursionError) as problem:
+        raise Refusal(UNBELIEVED, "file.limits") from problem
     _believe(isinstance(lines, list) and 1 <= len(lines) <= most_rows + 1)
     width = len(_expected(lines[0], list))
     _believe(all(len(_expected(line, list)) == width and all(isinstance(cell, str) for cell in line) for line in lines))
@@ -128,6 +131,14 @@ def _array(path, name, kinds, shape):
     _believe(array.ndim == len(shape))
     _believe(all(wanted in (None, size) for wanted, size in zip(shape, array.shape, strict=True)))
     return array
+
+
+def _as_from_a_file(found):
+    """Return the card after the same look that one in a file gets: what a child says of NaN or of NUL nobody can keep."""
+    try:
+        return json_file.read(json.dumps(found).encode(), "card.json", 4 * card.MAX_BYTES)
+    except RecursionError as problem:
+        raise Refusal(UNBELIEVED, "file.limits") from problem
 
 
 def _notes(columns, n_steps):

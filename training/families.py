@@ -9,9 +9,9 @@ Conventions: a step of a roll has five tracks and 128 pitches; weights are named
 A new family is one file in `training/networks/` and one row in FAMILIES.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from reprlib import repr as shown  # of a value that somebody sent: never long
 
 import numpy as np
 
@@ -37,7 +37,9 @@ class Whole:
 
     def check(self, name, value):
         if isinstance(value, bool) or not isinstance(value, int) or not self.low <= value <= self.high:
-            raise ConfigurationError(f"{name} must be a whole number from {self.low} to {self.high}, not {value!r}.")
+            raise ConfigurationError(
+                f"{name} must be a whole number from {self.low} to {self.high}, not {shown(value)}."
+            )
         return value
 
 
@@ -51,9 +53,9 @@ class Number:
     help: str = ""
 
     def check(self, name, value):
-        is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if not is_number or not self.low <= value <= self.high:
-            raise ConfigurationError(f"{name} must be a number from {self.low} to {self.high}, not {value!r}.")
+            raise ConfigurationError(f"{name} must be a number from {self.low} to {self.high}, not {shown(value)}.")
         return float(value)
 
 
@@ -66,7 +68,7 @@ class Switch:
 
     def check(self, name, value):
         if not isinstance(value, bool):
-            raise ConfigurationError(f"{name} must be true or false, not {value!r}.")
+            raise ConfigurationError(f"{name} must be true or false, not {shown(value)}.")
         return value
 
 
@@ -79,7 +81,9 @@ class Order:
 
     def check(self, name, value):
         if not isinstance(value, str) or sorted(self.tracks(value)) != sorted(TRACKS):
-            raise ConfigurationError(f"{name} must name the five tracks once, such as {self.default}, not {value!r}.")
+            raise ConfigurationError(
+                f"{name} must name the five tracks once, such as {self.default}, not {shown(value)}."
+            )
         return value
 
     @staticmethod
@@ -99,7 +103,7 @@ class PerTrack:
     def check(self, name, value):
         whole = Whole(self.low, self.low, self.high)
         if not isinstance(value, list | tuple) or len(value) != N_TRACKS:
-            raise ConfigurationError(f"{name} must be five numbers, one a track, not {value!r}.")
+            raise ConfigurationError(f"{name} must be five numbers, one a track, not {shown(value)}.")
         return [whole.check(f"{name} of {track}", number) for track, number in zip(TRACKS, value, strict=True)]
 
 

@@ -1,10 +1,12 @@
 """JSON out of files that nobody vouches for: bounded, each key once, numbers that are numbers."""
 
 import json
+import re
 
 from music.refusal import Refusal
 
 MOST_DIGITS = 400  # int() takes time with the square of them; a float has 17
+MOST_DEPTH = 64  # Keras' own descriptions stay under 20; whoever shows or compares a value would recurse into it
 
 
 class JsonError(Refusal):
@@ -34,7 +36,30 @@ def read(content, name, most_bytes):
         raise JsonError(f"{name} is not valid JSON: {str(error)[:120]}.", "json.syntax") from error
     if not isinstance(value, dict):
         raise JsonError(f"{name} is not a JSON object.", "json.syntax")
+    _check_nesting(value, name)
     return value
+
+
+def _check_nesting(value, name):
+    """Raise JsonError for deep nesting, and for texts that no database keeps."""
+    level = [value]
+    for _ in range(MOST_DEPTH):
+        if not all(map(_can_be_kept, level)):
+            raise JsonError(f"{name} holds characters that are none.", "json.encoding")
+        level = [inner for outer in level for inner in _within(outer)]
+    if level:
+        raise JsonError(f"{name} is nested too deeply.", "json.too_deep")
+
+
+def _can_be_kept(value):
+    """Is it no text, or one without NUL and without half a character?"""
+    return not isinstance(value, str) or not re.search("[\0\ud800-\udfff]", value)
+
+
+def _within(value):
+    if isinstance(value, dict):
+        return [*value, *value.values()]
+    return value if isinstance(value, list) else ()
 
 
 def _once(pairs):

@@ -116,3 +116,21 @@ def test_a_sound_file_with_anything_written_over_it_is_refused_or_known(data, ki
         found = refusal.problem
 
     assert found in FILES or found.split(".")[0] in ("audio", "text")
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.data(), st.sampled_from(sorted(FILES)))
+def test_a_sound_file_with_anything_written_over_it_is_refused_or_becomes_sound(data, kind):
+    content = bytearray(FILES[kind])
+    for _ in range(data.draw(st.integers(1, 5))):
+        at = data.draw(st.integers(0, len(content) - 1))
+        piece = data.draw(st.binary(min_size=1, max_size=12))
+        content[at : at + len(piece)] = piece
+
+    try:
+        sound = audio.read(io.BytesIO(content), longest_seconds=2)
+    except AudioError:
+        return
+
+    assert (sound.dtype, sound.shape[1], np.isfinite(sound).all()) == (np.float32, 2, True)
+    assert len(sound) <= 12 * audio.SAMPLE_RATE

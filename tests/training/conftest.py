@@ -13,7 +13,7 @@ from music import pianoroll
 from music.pianoroll import BASS, DRUMS, STRINGS
 from training import checkpoint
 from training import corpus as corpora
-from training.families import FAMILIES
+from training.families import FAMILIES, Whole
 
 ROOT = Path(__file__).parents[2]
 FREEDOOM = ROOT / "tests" / "fixtures" / "freedoom"
@@ -111,6 +111,29 @@ def checkpoint_file(tmp_path, a_card, some_weights):
     path = tmp_path / "valid.keras"
     checkpoint.write(path, a_card(), some_weights())
     return path
+
+
+@pytest.fixture(params=sorted(FAMILIES))
+def named(request, a_card):
+    """(card, weights) of each family of ours, as small as it can be."""
+    family = FAMILIES[request.param]
+    least = {name: field.low for name, field in family.fields.items() if isinstance(field, Whole)}
+    shapes = family.weight_shapes(least)
+    rng = np.random.default_rng(3)
+    return a_card(family.name, least), {name: rng.normal(0, 0.1, shape).astype("f4") for name, shape in shapes.items()}
+
+
+@pytest.fixture
+def brought(tmp_path):
+    """brought("x.weights.h5", content, card): the checkpoint that is read from these two files."""
+
+    def read(name, content, card=None):
+        (tmp_path / name).write_bytes(content)
+        if card is not None:
+            (tmp_path / "x.json").write_text(json.dumps(card))
+        return checkpoint.read(tmp_path / name, tmp_path / "x.json" if card is not None else None)
+
+    return read
 
 
 @pytest.fixture

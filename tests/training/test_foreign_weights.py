@@ -14,9 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests import tiny_gru
+from tests.training.packing import as_h5, as_keras, as_safetensors
 from training import checkpoint, safetensors_file, weights_file
 from training.checkpoint import CheckpointError
-from training.families import FAMILIES, Whole
+from training.families import FAMILIES
 
 CHECKPOINT_KINDS = ("keras", "keras_h5", "weights_h5", "safetensors")
 KERNEL = "layers/dense/vars/0"
@@ -64,47 +65,6 @@ def test_the_valid_checkpoints_of_the_collection_hold_one_set_of_weights(shared,
 
 
 # Our own families
-
-
-@pytest.fixture(params=sorted(FAMILIES))
-def named(request):
-    """(card, weights) of each family of ours, as small as it can be."""
-    family = FAMILIES[request.param]
-    least = {name: field.low for name, field in family.fields.items() if isinstance(field, Whole)}
-    shapes = family.weight_shapes(least)
-    rng = np.random.default_rng(3)
-    card = tiny_gru.CARD | {"family": family.name, "configuration": least}
-    return card, {name: rng.normal(0, 0.1, shape).astype("f4") for name, shape in shapes.items()}
-
-
-def as_h5(weights, **options):
-    content = io.BytesIO()
-    with h5py.File(content, "w") as file:
-        for name, array in weights.items():
-            file.create_dataset(name, data=array, **options)
-    return content.getvalue()
-
-
-def as_safetensors(weights, **changes):
-    header, at = {}, 0
-    for name, array in weights.items():
-        header[name] = {"dtype": "F32", "shape": list(array.shape), "data_offsets": [at, at + array.nbytes]}
-        at += array.nbytes
-    packed = json.dumps(header | changes).encode()
-    return struct.pack("<Q", len(packed)) + packed + b"".join(array.tobytes() for array in weights.values())
-
-
-@pytest.fixture
-def brought(tmp_path):
-    """brought("x.weights.h5", content, card): the checkpoint that is read from these two files."""
-
-    def read(name, content, card=None):
-        (tmp_path / name).write_bytes(content)
-        if card is not None:
-            (tmp_path / "x.json").write_text(json.dumps(card))
-        return checkpoint.read(tmp_path / name, tmp_path / "x.json" if card is not None else None)
-
-    return read
 
 
 @pytest.mark.parametrize(
@@ -187,15 +147,6 @@ def test_damaged_weights_of_our_families_are_refused_in_every_format(brought, na
         brought(name, as_keras(content, card) if name == "x.keras" else content, card)
 
     assert caught.value.problem == problem
-
-
-def as_keras(weights, card, config=b'{"class_name": "Functional", "config": {"name": "a stub"}}'):
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        for name, data in (("config.json", config), ("metadata.json", b"{}"), ("model.weights.h5", weights)):
-            archive.writestr(name, data)
-        archive.writestr("card.json", json.dumps(card))
-    return content.getvalue()
 
 
 @pytest.mark.parametrize(
