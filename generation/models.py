@@ -4,7 +4,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import models, transaction
-from django.db.models import F, Q
+from django.db.models import Count, F, Max, Min, Q
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
@@ -379,6 +379,11 @@ class UploadQuerySet(OwnedQuerySet):
 
     def unread(self):
         return self.filter(state=Upload.State.RECEIVED)
+
+    def batches_to_read(self):
+        """Each batch with unread files: how many they are, one's name, and how many of them nobody asked to have read."""
+        counts = {"n_files": Count("pk"), "n_not_asked": Count("pk", filter=Q(job=None)), "latest": Max("created_at")}
+        return self.unread().order_by().values("batch").annotate(name=Min("name"), **counts).order_by("-latest")
 
     def receive(self, owner, file, batch):
         """Keep a file until it is read."""

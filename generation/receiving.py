@@ -4,7 +4,7 @@ import uuid
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.http import Http404
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -14,6 +14,12 @@ from generation.forms import UploadsForm
 from generation.models import Job, Upload
 
 MOST_LISTED = 200
+MOST_BATCHES = 5  # that are named as waiting
+
+
+def waiting_for(researcher):
+    """The batches of files that came and were not read to the end, the latest first: how many and where."""
+    return Upload.objects.visible_to(researcher).batches_to_read()[:MOST_BATCHES]
 
 
 @login_required
@@ -26,7 +32,7 @@ def uploads(request):
         return _read(request, form.cleaned_data["batch"], form.cleaned_data["seconds"])
     recent = _with_what_came(Upload.objects.visible_to(request.user).recent().order_by("-created_at"))
     room = {"used": quota.shown(quota.used_bytes(request.user)), "allowed": quota.shown(settings.QUOTA_BYTES)}
-    context = {"form": form, "uploads": recent[:MOST_LISTED], **room}
+    context = {"form": form, "uploads": recent[:MOST_LISTED], "waiting": waiting_for(request.user), **room}
     return render(request, "generation/uploads.html", context, status=422 if form.is_bound else 200)
 
 
@@ -38,7 +44,8 @@ def receive(request):
     form = UploadsForm(request.POST, request.FILES, owner=request.user)
     received = form.receive() if form.is_valid() else []
     if not received:
-        return render(request, "generation/upload_refused.html", {"form": form}, status=422)
+        sentences = " ".join(sentence for sentences in form.errors.values() for sentence in sentences)
+        return HttpResponse(sentences, content_type="text/plain; charset=utf-8", status=422)
     return render(request, "generation/upload_row.html", {"upload": received[0]})
 
 

@@ -16,6 +16,7 @@ from generation.corpora import DEFAULT_SECONDS, why_no_opening
 from generation.forms import CheckpointForm, ClipsForm, ReferencesForm
 from generation.models import Checkpoint, Clip, Corpus, Job
 from generation.network_picture import network_picture
+from generation.receiving import waiting_for
 from generation.verdict import loss_of
 from music import lpd, pictures
 from training.corpus import CorpusError, open_corpus
@@ -44,7 +45,7 @@ def checkpoints(request):
     is_archive = wants_archive(request)
     rows = Checkpoint.objects.visible_to(request.user).listed(is_archive).select_related("owner")
     rows = rows.annotate(n_clips=Count("clips", filter=seen)).order_by("-created_at")
-    context = {"page": page_of(request, rows), "is_archive": is_archive}
+    context = {"page": page_of(request, rows), "is_archive": is_archive, "waiting": waiting_for(request.user)}
     return render(request, "generation/checkpoints.html", context)
 
 
@@ -160,7 +161,8 @@ def cancel_job(request, id):
 def clips(request):
     is_archive = wants_archive(request)
     rows = listed(request, Clip.objects.listed(is_archive))
-    return render(request, "generation/clips.html", {"page": page_of(request, rows), "is_archive": is_archive})
+    context = {"page": page_of(request, rows), "is_archive": is_archive, "waiting": waiting_for(request.user)}
+    return render(request, "generation/clips.html", context)
 
 
 @login_required

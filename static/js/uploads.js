@@ -29,6 +29,20 @@ function refuse(item, sentence) {
   item.append(words);
 }
 
+// Whatever became of it, it is of this file alone: what was sent before it is kept, and the next one is tried.
+function whyNot(request) {
+  const { status } = request;
+  if (status === 0) return "The connection was lost, so it was not sent. Look at the connection and bring it again.";
+  // A page that needs a login leads to that of the login, which answers 200.
+  const isElsewhere = status === 200 && new URL(request.responseURL).pathname !== card.dataset.receive;
+  if (status === 403 || isElsewhere)
+    return "Your login has ended, so it was not kept. Open this page anew to log in, then bring it again; what was sent before waits for you there.";
+  if (status === 413) return "It is larger than this site takes, so it was not kept.";
+  if (status === 507) return "The site's disk is full, so it was not kept. Try again later.";
+  if (status === 200 || status === 422) return "";
+  return `The site could not take it (error ${status}), so it was not kept. Try again later.`;
+}
+
 function send(file) {
   const item = row(file);
   if (file.size > Number(card.dataset.mostBytes)) {
@@ -44,11 +58,11 @@ function send(file) {
       item.querySelector("progress").value = event.total ? event.loaded / event.total : 0;
     });
     request.addEventListener("loadend", () => {
-      if (request.status === 200) item.outerHTML = request.responseText;
-      else if (request.status === 422) item.insertAdjacentHTML("beforeend", request.responseText);
-      else if (request.status === 507) refuse(item, "The site's disk is full, so it was not kept. Try again later.");
-      else refuse(item, "It could not be sent. Look at the connection and try again.");
-      resolve(request.status === 200);
+      const sentence = whyNot(request);
+      if (sentence) refuse(item, sentence);
+      else if (request.status === 422) refuse(item, request.responseText.trim());
+      else item.outerHTML = request.responseText;
+      resolve(!sentence && request.status === 200);
     });
     request.open("POST", card.dataset.receive);
     request.send(body);
@@ -69,7 +83,7 @@ async function bring(files) {
 }
 
 form.addEventListener("submit", (event) => {
-  if (!picked.files.length) return;
+  if (picked.disabled || !picked.files.length) return;
   event.preventDefault();
   bring([...picked.files]);
 });

@@ -299,6 +299,22 @@ def test_a_batch_is_shown_while_it_is_read(bring, client_of, ada):
     assert ("hx-trigger" in rows, f'href="/clips/{Clip.objects.get().pk}/"' in rows) == (False, True)
 
 
+@pytest.mark.parametrize("page", ["/uploads/", "/checkpoints/", "/clips/"])
+def test_files_that_wait_to_be_read_are_found_again_where_one_would_look(client_of, ada, ben, page):
+    client, batch = client_of(ada), uuid.uuid4()
+    link = f'<a href="/uploads/{batch}/">'
+    for name in ("b.wav", "a.wav"):
+        send_one(client, batch, name, wav())
+    sentence = "a.wav and 1 more came and wait to be read:"
+
+    assert [words in client.get(page).content.decode() for words in (sentence, link)] == [True, True]
+    client.post(f"/uploads/{batch}/read/", {"seconds": 30})
+    assert "a.wav and 1 more are being read:" in client.get(page).content.decode()
+    assert link not in client_of(ben).get(page).content.decode()
+    work.run(Job.objects.get().pk)
+    assert link not in client.get(page).content.decode()
+
+
 def test_somebody_elses_batch_is_not_there(client_of, ada, ben):
     batch = uuid.uuid4()
     send_one(client_of(ada), batch, "a.wav", wav())

@@ -115,6 +115,62 @@ def test_a_file_that_cannot_be_sent_says_so_and_the_others_wait_to_be_read(signe
     assert sorted(Upload.objects.values_list("name", "state")) == [("page.mp3", "refused"), ("piece.mid", "taken")]
 
 
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        ({"status": 413, "body": "<h1>413</h1>"}, "It is larger than this site takes, so it was not kept."),
+        ({"status": 507, "body": "<h1>507</h1>"}, "The site's disk is full, so it was not kept. Try again later."),
+        ({"status": 403, "body": "<h1>403</h1>"}, "Your login has ended, so it was not kept."),
+        ({"status": 502, "body": ""}, "The site could not take it (error 502), so it was not kept."),
+        (None, "The connection was lost, so it was not sent."),
+    ],
+    ids=["413", "507", "403", "502", "connection"],
+)
+def test_a_file_that_the_site_does_not_take_says_why_and_the_others_are_kept(
+    signed_in, files, tmp_path, answer, sentence
+):
+    page = signed_in()
+
+    def second_fails(route):
+        if b"page.mp3" not in route.request.post_data_buffer:
+            return route.continue_()
+        return route.fulfill(**answer) if answer else route.abort("connectionreset")
+
+    page.route("**/uploads/files/", second_fails)
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    page.set_input_files("input[type=file]", [str(tmp_path / name) for name in files])
+    page.click("#bring button[type=submit]")
+    page.locator("text=Have the others read").wait_for()
+
+    rows = shown(page)
+    assert (sentence in rows["page.mp3"], len(rows), "<h1>" in rows["page.mp3"]) == (True, 3, False)
+    assert sorted(Upload.objects.values_list("name", "state")) == [("piece.mid", "received"), ("tone.wav", "received")]
+    page.click("text=Have the others read")
+    page.wait_for_url("**/uploads/*-*/")
+    assert Job.objects.get().n_total == 2
+
+
+def test_a_login_that_ended_while_files_are_sent_is_said_and_what_came_before_is_found_again(signed_in, files):
+    page = signed_in()
+    drop = f"(card, files) => ({DROP})([card, files])"
+    page.locator("#bring").evaluate("card => { card.dataset.mostBytes = '30000'; }")  # so that the page stays
+    page.locator("#bring").evaluate(drop, [[name, list(files[name])] for name in ("piece.mid", "tone.wav")])
+    page.locator("text=Have the others read").wait_for()
+    page.context.clear_cookies()
+    page.locator("#bring").evaluate(drop, [["page.mp3", list(files["page.mp3"])]])
+    page.locator("text=Your login has ended, so it was not kept.").wait_for()
+
+    page.goto(page.url)
+    page.fill("[name=username]", "ada")
+    page.fill("[name=password]", "analytical engine")
+    page.click("button[type=submit]")
+    page.click("text=see it")
+
+    assert shown(page).keys() == {"piece.mid"}
+    assert page.locator("text=Have them read").is_visible()
+
+
 def test_the_page_fits_a_phone(signed_in):
     page = signed_in(width=320, height=700)
 
