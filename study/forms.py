@@ -6,7 +6,7 @@ from itertools import groupby
 
 from django import forms
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Count, Q
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
 
@@ -311,7 +311,7 @@ class LabelForm(forms.ModelForm):
 
 
 class ClipsForm(forms.Form):
-    """Which of the researcher's clips a condition has."""
+    """Which of the researcher's clips a condition has. To a new one are proposed those that were brought as its."""
 
     clips = forms.ModelMultipleChoiceField(queryset=Clip.objects.none(), required=False)
 
@@ -321,7 +321,9 @@ class ClipsForm(forms.Form):
         theirs = Clip.objects.visible_to(researcher).filter(chosen).select_related("checkpoint", "corpus")
         # From the first to the last as they were made: that is how the labels number them.
         self.fields["clips"].queryset = theirs.order_by("-job__created_at", "created_at", "index")
-        self.initial["clips"] = list(condition.stimuli.values_list("clip_id", flat=True))
+        of_it = condition.stimuli.values_list("clip_id", flat=True)
+        brought_as_its = theirs.filter(provenance__condition=condition.name).values_list("pk", flat=True)
+        self.initial["clips"] = list(of_it) or list(brought_as_its)
 
     def groups(self):
         """Yield (source, clips): the clips of one checkpoint, one corpus, or those that were uploaded."""
@@ -332,5 +334,13 @@ class ClipsForm(forms.Form):
 
 
 def _source(clip):
-    source = clip.checkpoint or clip.corpus
+    source = clip.checkpoint or clip.corpus or clip.provenance.get("condition")
     return (clip.source, str(source) if source else clip.get_source_display())
+
+
+def brought_conditions(study, researcher):
+    """Yield (name, n_clips) of the conditions that came with the researcher's clips in a table, and the study lacks."""
+    theirs = Clip.objects.visible_to(researcher).filter(archived_at=None, provenance__has_key="condition")
+    there_are = theirs.order_by().values_list("provenance__condition").annotate(n_clips=Count("pk", distinct=True))
+    taken = set(study.conditions.values_list("name", flat=True))
+    return sorted((name, n_clips) for name, n_clips in there_are if isinstance(name, str) and name not in taken)

@@ -13,10 +13,11 @@ from accounts.models import Change
 from generation.archiving import wants_archive
 from study import duration, inventory, opening, tables, tasks
 from study.drafting import confirm, reads, reads_and_writes
-from study.forms import ConditionForm
+from study.forms import ConditionForm, brought_conditions
 from study.models import Study, with_counts
 
 ROWS_A_PAGE = 50
+MOST_PROPOSED = 20  # conditions that tables gave to brought clips
 
 
 def study_of(request, slug):
@@ -61,12 +62,12 @@ def study(request, slug):
     context = {"study": study, "link": request.build_absolute_uri(reverse("study:welcome", args=[study.slug]))}
     context |= sharing.about(request, study)
     if study.state == Study.State.DRAFT:
-        return render(request, "study/draft.html", {**context, **_draft(study), **_opening_counts(study)})
+        return render(request, "study/draft.html", {**context, **_draft(study, request.user), **_opening_counts(study)})
     n_lost = inventory.lost_sounds(study) if study.is_open else 0
     return render(request, "study/study.html", {**context, **_counts(study), "n_lost": n_lost})
 
 
-def _draft(study):
+def _draft(study, researcher):
     return {
         "conditions": study.conditions.prefetch_related("stimuli__clip"),
         "scales": study.scales.all(),
@@ -74,6 +75,7 @@ def _draft(study):
         "problems": opening.check(study),
         "warnings": opening.warnings(study),
         "form": ConditionForm(),
+        "brought": brought_conditions(study, researcher)[:MOST_PROPOSED],
     }
 
 

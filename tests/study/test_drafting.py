@@ -334,7 +334,7 @@ def test_a_draft_shows_its_conditions_and_clips(client, draft):
 def test_a_draft_takes_the_same_queries_however_many_clips(client, make_draft, n_clips, django_assert_num_queries):
     study = make_draft({"CNN": n_clips, "RNN": n_clips})
 
-    with django_assert_num_queries(20):
+    with django_assert_num_queries(22):
         page = client.get(address("study", study))
 
     assert len(rows_of(page)) == 1 + 2 * n_clips
@@ -355,6 +355,28 @@ def test_a_condition_is_added_and_its_clips_are_chosen_next(client, draft):
     added = draft.conditions.get(name="RNN")
     assert response.headers["Location"] == f"/studies/{draft.slug}/conditions/{added.pk}/clips/"
     assert (added.position, added.is_reference) == (3, False)
+
+
+def test_the_conditions_that_a_table_gave_to_brought_clips_are_proposed_with_their_clips(client, draft, ada, ben):
+    def brought(owner, condition, title):
+        about = {"condition": condition} if condition else {}
+        return Clip.objects.create(
+            owner=owner, title=title, source="uploaded", seconds=30, loudness_lufs=-23, provenance=about
+        )
+
+    ours = [brought(ada, "GPT", f"gpt {number}") for number in (1, 2)]
+    for owner, condition in ((ada, "CNN"), (ada, "Diffusion"), (ada, None), (ben, "GPT"), (ben, "Markov")):
+        brought(owner, condition, "another")
+
+    page = text(client.get(address("study", draft)))
+    assert re.findall("Add “[^”]*” with [0-9]+ clips?", page) == [
+        "Add “Diffusion” with 1 clip",
+        "Add “GPT” with 2 clips",
+    ]
+    choice = client.get(client.post(address("new_condition", draft), {"name": "GPT"}).headers["Location"])
+
+    assert set(re.findall(r'value="([^"]+)" checked', choice.content.decode())) == {str(clip.pk) for clip in ours}
+    assert "Add “GPT”" not in text(client.get(address("study", draft)))
 
 
 @pytest.mark.parametrize(
