@@ -22,6 +22,7 @@ from music import lpd, pictures
 from training.corpus import CorpusError, open_corpus
 
 ROWS_A_PAGE = 50
+PAIRS_SHOWN = 10  # pieces of both splits that are alike
 PIECES_A_PAGE = 25  # each held-out one is unpacked to see whether it can be a reference
 
 
@@ -270,7 +271,17 @@ def corpus_context(request, corpus):
         return context
     page = page_of(request, packed.of_split(split), PIECES_A_PAGE)
     page.object_list = [(index, packed.pieces[index], _obstacle(packed, index, split)) for index in page.object_list]
-    return {**context, "page": page, "form": ReferencesForm(pieces=packed)}
+    return {**context, "page": page, "form": ReferencesForm(pieces=packed), "alike": _alike(corpus, packed)}
+
+
+def _alike(corpus, packed):
+    """The pairs across the splits that share much of their music, the most alike first; None where nobody looked."""
+    pairs = corpus.card.get("near_duplicates")
+    titles = {piece.md5: piece.title for piece in packed.pieces}
+    return pairs and [
+        pair | {split: titles.get(pair[split], pair[split]) for split in ("test", "train")}
+        for pair in pairs[:PAIRS_SHOWN]
+    ]
 
 
 def _obstacle(packed, index, split):

@@ -13,7 +13,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from music import similarity
-from training import checkpoint, corpus, importing
+from training import checkpoint, corpus, duplicates, importing
 from training.families import FAMILIES, STEPS_PER_BEAT, family_named
 
 STARTED = time.monotonic()  # before TensorFlow is imported: --minutes bounds that too
@@ -81,7 +81,8 @@ def build_corpus(options, tell):
     card = made.card
     message = "{kept} of {files} files are in {out}".format(out=options.out, **card["counts"])
     split = "{train} pieces to train on, {test} to test on".format(**card["split"])
-    tell("done", out=str(options.out), checksum=card["checksum"], message=f"{message}: {split}.", **card["counts"])
+    message = f"{message}: {split}. {duplicates.in_words(card.get('near_duplicates', []))}".rstrip()
+    tell("done", out=str(options.out), checksum=card["checksum"], message=message, **card["counts"])
 
 
 def train(options, tell):

@@ -36,6 +36,15 @@ def across_splits(pieces, notes, steps_per_beat):
     return sorted(pairs, key=lambda pair: (-pair["shared"], pair["test"], pair["train"]))
 
 
+def in_words(pairs):
+    """Return one sentence on what `across_splits` found, the empty string where that is nothing."""
+    if not pairs:
+        return ""
+    first, n_pairs = pairs[0], f"{len(pairs)} pair{'s' if len(pairs) > 1 else ''}"
+    alike = f"{first['test']} and {first['train']}, {first['shared']:.0%} of whose bars are the same"
+    return f"Alike though one is held out and one trained on: {n_pairs} of pieces, {'first of all ' if len(pairs) > 1 else ''}{alike}."
+
+
 def _alike(piece, bars, where, pieces):
     found = [number for bar in bars.tolist() for number in where.get(bar, ())]
     numbers, counts = np.unique(np.array(found, int), return_counts=True)

@@ -52,3 +52,34 @@ def test_a_last_bar_that_is_short_stays_as_short(ada, tmp_path):
     assert {packed.roll(index).n_beats for index in range(4)} == {78}
     opening = pianoroll.opening(packed.roll(0), 38.9)
     assert (opening.n_steps, opening.notes["end"].max() <= opening.n_steps) == (1868, True)
+
+
+def alike_on_the_page(client, corpus):
+    page = client.get(f"/corpora/{corpus.pk}/").content.decode()
+    [part] = page.split("<h2>Alike across the splits</h2>")[1:] or [""]
+    return part.split("</section>")[0]
+
+
+def test_pieces_that_are_alike_across_the_splits_stand_on_the_page_of_the_corpus(client_of, ada, corpus):
+    client, titles = (
+        client_of(ada),
+        {piece.md5: piece.title for piece in corpora.packed.open_corpus(corpus.path).pieces},
+    )
+    first, second = list(titles)[:2]
+    pairs = [{"test": first, "train": second, "shared": 0.456}] + [
+        {"test": "gone", "train": second, "shared": 0.2}
+    ] * 11
+
+    corpus.card["near_duplicates"] = pairs
+    corpus.save()
+    shown = alike_on_the_page(client, corpus)
+    corpus.card["near_duplicates"] = []
+    corpus.save()
+    nothing = alike_on_the_page(client, corpus)
+    del corpus.card["near_duplicates"]
+    corpus.save()
+
+    assert f'<td>{titles[first]}</td><td>{titles[second]}</td><td class="num">46 %</td>' in shown
+    assert (shown.count("<td>gone</td>"), "The 10 that are most alike, of 12." in shown) == (9, True)
+    assert "No held-out piece shares a fifth of its bars" in nothing
+    assert alike_on_the_page(client, corpus) == ""  # made before anybody looked

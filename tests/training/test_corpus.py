@@ -9,6 +9,7 @@ import pytest
 from music import lpd, midi, pianoroll
 from music.pianoroll import BASS, DRUMS, PIANO, STRINGS
 from tests import crashing_importer
+from training import __main__ as training_command
 from training import corpus as corpora
 from training import duplicates, importing
 from training.corpus import CorpusError
@@ -374,7 +375,7 @@ def test_a_file_that_ends_the_importing_process_costs_no_other_file():
     }
 
 
-def test_versions_of_one_song_in_both_splits_are_reported_though_transposed(folder, tmp_path, make_roll):
+def test_versions_of_one_song_in_both_splits_are_reported_though_transposed(folder, tmp_path, make_roll, capsys):
     md5s = [md5_of(i) for i in range(6)]
     held_out = corpora.held_out_pieces(md5s)
     test, train = md5s[held_out.index(True)], md5s[held_out.index(False)]
@@ -387,6 +388,19 @@ def test_versions_of_one_song_in_both_splits_are_reported_though_transposed(fold
     corpus = corpora.build(folder, tmp_path / "out")
 
     assert corpus.card["near_duplicates"] == [{"test": test, "train": train, "shared": 1.0}]
+    command = ["corpus", str(folder), "--out", str(tmp_path / "out"), "--events"]
+    training_command.main(command)
+    assert f"1 pair of pieces, {test} and {train}, 100% of" in capsys.readouterr().out
+
+
+def test_pieces_that_are_alike_across_the_splits_are_told_in_a_sentence():
+    pair = {"test": "a" * 4, "train": "b" * 4, "shared": 0.456}
+
+    assert duplicates.in_words([]) == ""
+    assert duplicates.in_words([pair]) == (
+        "Alike though one is held out and one trained on: 1 pair of pieces, aaaa and bbbb, 46% of whose bars are the same."
+    )
+    assert "2 pairs of pieces, first of all aaaa and bbbb" in duplicates.in_words([pair, pair])
 
 
 def test_a_bar_is_known_by_what_begins_in_it_above_its_bass():

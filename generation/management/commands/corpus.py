@@ -4,6 +4,7 @@ from tqdm import tqdm
 from generation import corpora
 from generation.management.asking import owner_named
 from generation.models import Corpus
+from training import duplicates
 from training.families import STEPS_PER_BEAT
 
 
@@ -37,3 +38,5 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{name}: {split['train']} pieces to train on, {split['test']} held out; files left out: {left_out}."
         )
+        if alike := duplicates.in_words(corpus.card.get("near_duplicates", [])):
+            self.stdout.write(alike)
