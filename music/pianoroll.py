@@ -199,23 +199,35 @@ def coarsen(roll, steps_per_beat):
         return roll
     n_steps = -(-roll.n_steps // ratio)
     notes = roll.notes.copy()
-    notes["onset"] = np.minimum((roll.notes["onset"] + ratio // 2) // ratio, n_steps - 1)
-    notes["end"] = np.maximum((roll.notes["end"] + ratio // 2) // ratio, notes["onset"] + 1)
-    notes["end"] = np.where(notes["track"] == DRUMS, notes["onset"] + 1, np.minimum(notes["end"], n_steps))
+    notes["onset"], notes["end"] = nearest_steps(notes["onset"], notes["end"], notes["track"], ratio, n_steps)
     return replace(roll, notes=without_overlaps(notes), n_steps=n_steps, steps_per_beat=steps_per_beat)
+
+
+def nearest_steps(onset, end, track, ratio, n_steps):
+    """Return (onset, end) on a grid of which a step is `ratio` of this one's, in a piece of n_steps of them."""
+    onset = np.minimum((onset + ratio // 2) // ratio, n_steps - 1)
+    end = np.maximum((end + ratio // 2) // ratio, onset + 1)
+    return onset, np.where(track == DRUMS, onset + 1, np.minimum(end, n_steps))
 
 
 def without_overlaps(notes):
     """Return the notes, sorted, so that of one track and pitch none overlap: the loudest of one onset stays, an earlier one is cut."""
-    order = np.lexsort((255 - notes["velocity"].astype(int), notes["onset"], notes["pitch"], notes["track"]))
-    notes = notes[order].copy()
     voice = notes["track"].astype(int) * N_PITCHES + notes["pitch"]
-    again = np.zeros(len(notes), bool)
-    again[1:] = (voice[1:] == voice[:-1]) & (notes["onset"][1:] == notes["onset"][:-1])
-    notes, voice = notes[~again], voice[~again]
-    followed = voice[1:] == voice[:-1]
-    notes["end"][:-1] = np.where(followed, np.minimum(notes["end"][:-1], notes["onset"][1:]), notes["end"][:-1])
+    which, end = untangled(voice, notes["onset"], notes["end"], notes["velocity"])
+    notes = notes[which]
+    notes["end"] = end
     return in_order(notes)
+
+
+def untangled(voice, onset, end, velocity):
+    """Return (which, end): of notes the ones that stay where no voice has two at once, by voice and onset, and their ends."""
+    which = np.lexsort((255 - velocity.astype(int), onset, voice))
+    again = np.zeros(len(which), bool)
+    again[1:] = (voice[which][1:] == voice[which][:-1]) & (onset[which][1:] == onset[which][:-1])
+    which = which[~again]
+    voice, onset, end = voice[which], onset[which], end[which].copy()
+    end[:-1] = np.where(voice[1:] == voice[:-1], np.minimum(end[:-1], onset[1:]), end[:-1])
+    return which, end
 
 
 def refine(roll, steps_per_beat):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from music import pianoroll
 from music.pianoroll import BEATS_PER_BAR, DRUMS, N_PITCHES, N_TRACKS
 
 # Generation begins from silence; without some windows that do, no network would have seen how a piece begins.
@@ -48,6 +49,11 @@ def draw(corpus, pieces, n_windows, n_steps, rng, context_steps=0):
 
     Raises ValueError if there is no piece, or all are shorter than a window.
     """
+    return cut(corpus, *_places(corpus, pieces, n_windows, n_steps, rng, context_steps), n_steps)
+
+
+def _places(corpus, pieces, n_windows, n_steps, rng, context_steps):
+    """Return (piece, start) of windows drawn at random."""
     pieces = np.asarray(pieces, np.int64)
     if not len(pieces) or corpus.n_steps[pieces].max() < n_steps:
         raise ValueError(f"pieces: there are none, or all are shorter than a window of {n_steps} steps")
@@ -60,8 +66,7 @@ def draw(corpus, pieces, n_windows, n_steps, rng, context_steps=0):
     piece = pieces[chosen]
     bar = BEATS_PER_BAR * corpus.steps_per_beat
     first_bar = np.minimum(corpus.first_onset[piece] // bar * bar, corpus.n_steps[piece] - n_steps)
-    start = np.where(beginnings, np.maximum(first_bar, 0) - context_steps, start)
-    return cut(corpus, piece, start, n_steps)
+    return piece, np.where(beginnings, np.maximum(first_bar, 0) - context_steps, start)
 
 
 def draw_on_grid(corpus, steps_per_beat, pieces, n_windows, n_steps, rng, context_steps=0):
@@ -74,21 +79,8 @@ def draw_on_grid(corpus, steps_per_beat, pieces, n_windows, n_steps, rng, contex
         raise ValueError(f"a corpus of {corpus.steps_per_beat} steps a beat has no grid of {steps_per_beat}")
     if ratio == 1:
         return draw(corpus, pieces, n_windows, n_steps, rng, context_steps)
-    drawn = draw(corpus, pieces, n_windows, n_steps * ratio, rng, context_steps * ratio)
-    return coarsened(drawn, ratio)
-
-
-def coarsened(windows, ratio):
-    """Return the windows with so many steps made one, as `pianoroll.coarsen` rounds: to the step of the piece that is nearest."""
-    n_steps, first = windows.n_steps // ratio, windows.position // ratio
-    offset = (
-        windows.position - first * ratio
-    )  # a window that starts within a step of the new grid starts with that step
-    at = offset[windows.row]
-    onset = np.minimum((windows.onset + at + ratio // 2) // ratio, n_steps - 1)
-    end = np.maximum((windows.end + at + ratio // 2) // ratio, onset + 1)
-    end = np.where(windows.track == DRUMS, onset + 1, np.minimum(end, n_steps))
-    return replace(windows, n_steps=n_steps, position=first, onset=onset, end=end)
+    piece, start = _places(corpus, pieces, n_windows, n_steps * ratio, rng, context_steps * ratio)
+    return cut_on_grid(corpus, ratio, piece, start // ratio, n_steps)
 
 
 def transposed(windows, semitones):
@@ -123,12 +115,36 @@ def cut(corpus, piece, start, n_steps):
     piece, start: int arrays (n_windows,); a window may begin before its piece or end after it, where it is silent
     """
     start = np.asarray(start, np.int64)
+    return _trimmed(start, n_steps, *_notes_at(corpus, piece, start, n_steps))
+
+
+def cut_on_grid(corpus, ratio, piece, start, n_steps):
+    """Return the Windows that `cut` would, had `pianoroll.coarsen` brought the whole pieces to a grid `ratio` times coarser.
+
+    piece, start: int arrays (n_windows,); start and n_steps count steps of the coarser grid
+    """
+    start = np.asarray(start, np.int64)
+    # A step more at either side: a note beyond the edge may be nearest to a step within.
+    row, onset, end, notes = _notes_at(corpus, piece, (start - 1) * ratio, (n_steps + 2) * ratio)
+    piece_end = (-(-corpus.n_steps[piece] // ratio) - (start - 1))[row]
+    onset, end = pianoroll.nearest_steps(onset, end, notes["track"], ratio, piece_end)
+    voice = (row * N_TRACKS + notes["track"]) * N_PITCHES + notes["pitch"]
+    which, end = pianoroll.untangled(voice, onset, end, notes["velocity"])
+    return _trimmed(start, n_steps, row[which], onset[which] - 1, end - 1, notes[which])
+
+
+def _notes_at(corpus, piece, start, n_steps):
+    """Return (row, onset, end, notes) of at least the notes that sound in these windows, in steps from their starts."""
     first, stop = corpus.notes_between(piece, start, start + n_steps)
     counts = stop - first
     row = np.repeat(np.arange(len(start)), counts)
     notes = corpus.notes[np.repeat(first - np.cumsum(counts) + counts, counts) + np.arange(counts.sum())]
     offset = start[row]
-    onset, end = notes["onset"] - offset, notes["end"] - offset
+    return row, notes["onset"] - offset, notes["end"] - offset, notes
+
+
+def _trimmed(start, n_steps, row, onset, end, notes):
+    """Return the Windows of these notes, cut to their windows."""
     inside = (end > 0) & (onset < n_steps)
     row, onset, end, notes = row[inside], onset[inside], end[inside], notes[inside]
     return Windows(

@@ -8,9 +8,9 @@ from music.pianoroll import DRUMS
 from training import windows
 
 
-def dense_window(corpus, piece, start, n_steps):
+def dense_window(roll, start, n_steps):
     """A window cut out of the whole unpacked piece, silence where the piece is not: (sounds, onsets), (step, track, pitch)."""
-    velocity, onsets = (array.transpose(1, 0, 2) for array in pianoroll.dense(corpus.roll(piece)))
+    velocity, onsets = (array.transpose(1, 0, 2) for array in pianoroll.dense(roll))
     steps = np.arange(start, start + n_steps)
     inside = (steps >= 0) & (steps < len(velocity))
     sounds, begins = (np.zeros((n_steps, 5, 128), bool) for _ in range(2))
@@ -28,10 +28,29 @@ def test_a_window_is_what_the_unpacked_piece_holds_there(corpus):
 
     sounds, begins = windows.sounding(batch), windows.starting(batch)
     for row in range(60):
-        expected = dense_window(corpus, piece[row], start[row], 40)
+        expected = dense_window(corpus.roll(piece[row]), start[row], 40)
         assert (sounds[row] == expected[0]).all()
         assert (begins[row] == expected[1]).all()
     assert 0 < begins.sum() < sounds.sum()
+
+
+@pytest.mark.parametrize("steps_per_beat", [12, 4])
+def test_a_window_on_a_coarser_grid_is_what_the_whole_piece_holds_on_it(corpus, steps_per_beat):
+    ratio = corpus.steps_per_beat // steps_per_beat
+    rng = np.random.default_rng(2)
+    piece = rng.integers(len(corpus.pieces), size=80)
+    start = np.array([rng.integers(-15, corpus.n_steps[i] // ratio + 5) for i in piece])
+
+    batch = windows.cut_on_grid(corpus, ratio, piece, start, 40)
+
+    sounds, begins = windows.sounding(batch), windows.starting(batch)
+    whole = {i: pianoroll.coarsen(corpus.roll(i), steps_per_beat) for i in set(piece.tolist())}
+    for row in range(80):
+        expected = dense_window(whole[piece[row]], start[row], 40)
+        assert (sounds[row] == expected[0]).all()
+        assert (begins[row] == expected[1]).all()
+    cells = [(batch.row[i], batch.track[i], batch.pitch[i], batch.onset[i]) for i in range(len(batch.row))]
+    assert len(set(cells)) == len(cells) > 500  # no note twice, for each takes a voice
 
 
 def test_the_same_seed_draws_the_same_windows(corpus):
