@@ -35,6 +35,7 @@ def of_card(card):
         ("Epochs", len(history(card)) or None),
         ("Minutes", card.get("minutes")),
         ("Version", card.get("version")),
+        ("Code", card.get("code")),
         ("Trained at", card.get("created_at")),
     )
 
@@ -44,9 +45,15 @@ def of_run(run):
         ("Family", run.family_title),
         ("Time", f"{_shown(run.minutes)} min at most" if run.minutes else None),
         ("Epochs", f"{run.epochs:,} at most" if run.epochs else None),
+        ("Early stop", _patience(run.job)),
         ("Seed", _verbatim(run.seed)),
         *_settings({"configuration": run.configuration}),
     )
+
+
+def _patience(job):
+    epochs = job.settings.get("patience") if job else None
+    return f"after {epochs:,} without a better test loss" if epochs else None
 
 
 def of_corpus_in_card(card):
@@ -88,7 +95,8 @@ def of_clip(clip):
         ("Seed", _verbatim(made.get("seed"))),
         ("Epoch", made.get("epoch")),
         ("Clip of its seed", made["index"] + 1 if made.get("kind") == "generated" else None),
-        *((f"Sampling: {_words(name)}", value) for name, value in sampling.items()),
+        *((f"Sampling: {_words(name)}", value) for name, value in sampling.items() if name != "settings"),
+        *((f"Sampling: {_words(name)}", value) for name, value in _table(sampling, "settings").items()),
         ("Condition", made.get("condition")),
         ("Label", made.get("label")),
         ("Made by", made.get("source")),

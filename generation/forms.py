@@ -8,7 +8,9 @@ from django.db.models import Sum
 from generation import corpora, kinds, quota, uploads
 from generation.answers import LONGEST_SECONDS
 from generation.models import Upload
+from generation.setting_fields import SettingsForm
 from music.refusal import Refusal, shown_name
+from training.families import FAMILIES
 
 LARGEST_SEED = 2**32 - 1
 MOST_CLIPS = 50
@@ -115,7 +117,7 @@ class UploadsForm(forms.Form):
             return []
 
 
-class ClipsForm(forms.Form):
+class ClipsForm(SettingsForm):
     n_clips = forms.IntegerField(label="Clips", min_value=1, max_value=MOST_CLIPS, initial=4)
     seconds = seconds_field("The length of each. A study plays clips of one length, 30 s unless you say otherwise.")
     seed = seed_field("The same seed gives the same clips again, byte for byte.")
@@ -125,6 +127,35 @@ class ClipsForm(forms.Form):
         initial=1,
         help_text="1 draws as the network learnt it; lower keeps to what is likeliest, higher dares more.",
     )
+    top_p = forms.FloatField(
+        label="Top-p",
+        min_value=0.01,
+        max_value=1,
+        required=False,
+        initial=1,
+        help_text="Only the likeliest answers that together reach this probability are drawn from. 1 leaves all.",
+    )
+
+    def __init__(self, *args, family, **options):
+        super().__init__(*args, **options)
+        known = FAMILIES.get(family)
+        self.offer(known.sampling if known else {})
+
+    def main_fields(self):
+        return [self[name] for name in ("n_clips", "seconds", "seed", "temperature")]
+
+    def more_fields(self):
+        return [self["top_p"], *self.setting_fields()]
+
+    def has_wrong_more(self):
+        return any(field.errors for field in self.more_fields())
+
+    def clean(self):
+        cleaned = super().clean()
+        cleaned["settings"] = self.checked_settings()
+        if "top_p" in cleaned:
+            cleaned["top_p"] = 1.0 if cleaned["top_p"] is None else cleaned["top_p"]
+        return cleaned
 
 
 class ReferencesForm(forms.Form):

@@ -164,8 +164,8 @@ UNFINISHED = ("waiting", "running")
 
 
 class JobQuerySet(OwnedQuerySet):
-    def ask_for_clips(self, owner, checkpoint, n_clips, seconds, seed, temperature=1.0):
-        return self.plan_clips(owner, checkpoint, n_clips, seconds, seed, temperature).enqueue()
+    def ask_for_clips(self, owner, checkpoint, n_clips, seconds, seed, **drawing):
+        return self.plan_clips(owner, checkpoint, n_clips, seconds, seed, **drawing).enqueue()
 
     def ask_for_references(self, owner, corpus, pieces, seconds):
         return self.plan_references(owner, corpus, pieces, seconds).enqueue()
@@ -179,8 +179,9 @@ class JobQuerySet(OwnedQuerySet):
     def ask_for_sample(self, owner, run, seconds, seed):
         return self.plan_sample(owner, run, seconds, seed).enqueue()
 
-    def plan_clips(self, owner, checkpoint, n_clips, seconds, seed, temperature=1.0):
-        wishes = {"n_clips": n_clips, "seconds": seconds, "seed": seed, "temperature": temperature}
+    def plan_clips(self, owner, checkpoint, n_clips, seconds, seed, temperature=1.0, **drawing):
+        """drawing: top_p and `settings`, the family's own of sampling; what is not said has its default"""
+        wishes = {"n_clips": n_clips, "seconds": seconds, "seed": seed, "temperature": temperature, **drawing}
         return self._plan(owner, Job.Kind.CLIPS, n_clips, wishes, checkpoint=checkpoint)
 
     def plan_references(self, owner, corpus, pieces, seconds):
@@ -193,23 +194,23 @@ class JobQuerySet(OwnedQuerySet):
         return self._plan(owner, kind, n_steps, {"title": title, "link": link, **wishes})
 
     def plan_sample(self, owner, run, seconds, seed):
-        """One clip of the best epoch that the run has by then."""
+        """One clip of the last whole epoch that the run has by then."""
         wishes = {"n_clips": 1, "seconds": seconds, "seed": seed, "temperature": 1.0}
         return self._plan(owner, Job.Kind.SAMPLE, 1, wishes, run=run)
 
     @transaction.atomic
-    def plan_training(self, owner, family, corpus, minutes=None, seed=0, epochs=None, configuration=None):
-        """minutes, epochs: whichever is over first. configuration: what differs from the family's defaults."""
+    def plan_training(self, owner, family, corpus, minutes=None, seed=0, configuration=None, **bounds):
+        """configuration: what differs from the family's defaults. minutes, epochs, patience: whichever is over first"""
         run = TrainingRun.objects.create(
             owner=owner,
             family=family,
             corpus=corpus,
             minutes=minutes,
-            epochs=epochs,
+            epochs=bounds.get("epochs"),
             seed=seed,
             configuration=FAMILIES[family].configuration(configuration),
         )
-        return self._plan_training_of(owner, run, minutes, epochs)
+        return self._plan_training_of(owner, run, minutes, **bounds)
 
     def plan_to_resume(self, owner, run, minutes=None, epochs=None):
         """Go on with a run that ended, for so long; epochs counts from the run's first.
@@ -219,8 +220,9 @@ class JobQuerySet(OwnedQuerySet):
         with transaction.atomic():
             return self._plan_training_of(owner, run, minutes, epochs)
 
-    def _plan_training_of(self, owner, run, minutes, epochs):
+    def _plan_training_of(self, owner, run, minutes=None, epochs=None, patience=None):
         wishes = {"minutes": minutes, "epochs": epochs, "seconds_before": run.seconds_trained}
+        wishes |= {"patience": patience} if patience else {}
         return self._plan(owner, Job.Kind.TRAINING, 100, wishes, run=run, corpus=run.corpus)
 
     @transaction.atomic

@@ -1,19 +1,16 @@
 """The forms that start a training run and go on with one. A family's settings come from its own table of fields."""
 
-from decimal import Decimal
-
 from django import forms
-from django.core.exceptions import ValidationError
 
 from generation.expected import expected_time
 from generation.forms import seed_field
 from generation.models import Corpus, Job
-from training.families import FAMILIES, ConfigurationError, Number, Switch, Whole
+from generation.setting_fields import SettingsForm
+from training.families import FAMILIES
 
 MOST_MINUTES = 24 * 60
 MOST_EPOCHS = 100_000
 SHORTEST_MINUTES = 0.1
-ON_OFF = (("on", "on"), ("off", "off"))
 BOUND_MISSING = "Say how long to train: a time, a number of epochs, or both."
 
 
@@ -25,32 +22,6 @@ def fits(family, corpus):
 
 def corpora_for(researcher, family):
     return [corpus for corpus in Corpus.objects.visible_to(researcher) if fits(family, corpus)]
-
-
-def setting_field(name, setting):
-    """Return the form field of one setting of a family; left empty it is the default."""
-    label = name.replace("_", " ").capitalize()
-    about = {"label": label, "required": False, "initial": setting.default}
-    help_text = f"{setting.help[:1].upper()}{setting.help[1:]}."
-    if isinstance(setting, Whole | Number):
-        help_text += f" From {_written(setting.low)} to {_written(setting.high)}."
-        kind = forms.IntegerField if isinstance(setting, Whole) else forms.FloatField
-        return kind(min_value=setting.low, max_value=setting.high, help_text=help_text, **about)
-    if isinstance(setting, Switch):
-        about["initial"] = "on" if setting.default else "off"
-        return forms.TypedChoiceField(
-            choices=ON_OFF,
-            coerce=lambda value: value == "on",
-            empty_value=None,
-            help_text=help_text,
-            **about,
-        )
-    return forms.CharField(max_length=200, help_text=help_text, **about)
-
-
-def _written(number):
-    """0.000001, not 1e-06"""
-    return f"{Decimal(str(number)):,f}"
 
 
 def minutes_field(help_text, **about):
@@ -74,7 +45,7 @@ class BoundedForm(forms.Form):
         return cleaned
 
 
-class TrainingForm(BoundedForm):
+class TrainingForm(SettingsForm, BoundedForm):
     family = forms.ChoiceField(widget=forms.HiddenInput)
     corpus = forms.ModelChoiceField(Corpus.objects.none(), empty_label=None)
     minutes = minutes_field(
@@ -82,41 +53,30 @@ class TrainingForm(BoundedForm):
         initial=10,
     )
     epochs = epochs_field("Training ends after so many epochs, if that comes first. Empty: no bound of epochs.")
+    patience = forms.IntegerField(
+        min_value=1,
+        max_value=MOST_EPOCHS,
+        required=False,
+        help_text="Training ends after so many epochs in a row without a better test loss. Empty: no early stop.",
+    )
     seed = seed_field("Of the first weights and the order of the windows.")
 
     def __init__(self, *args, researcher, family, **kwargs):
         super().__init__(*args, **kwargs)
-        self.researcher, self.settings = researcher, FAMILIES[family].fields
+        self.researcher = researcher
+        self.offer(FAMILIES[family].fields)
         self.fields["family"].choices = [(name, offered.title) for name, offered in FAMILIES.items()]
         self.initial["family"] = family
         fitting = [corpus.pk for corpus in corpora_for(researcher, FAMILIES[family])]
         self.fields["corpus"].queryset = Corpus.objects.visible_to(researcher).filter(pk__in=fitting)
-        for name, setting in self.settings.items():
-            self.fields[f"set-{name}"] = setting_field(name, setting)
 
     def main_fields(self):
-        return [self[name] for name in ("corpus", "minutes", "epochs", "seed")]
-
-    def setting_fields(self):
-        return [self[f"set-{name}"] for name in self.settings]
-
-    def has_wrong_settings(self):
-        return any(field.errors for field in self.setting_fields())
+        return [self[name] for name in ("corpus", "minutes", "epochs", "patience", "seed")]
 
     def clean(self):
         cleaned = super().clean()
-        cleaned["configuration"] = {}
-        for name, setting in self.settings.items():
-            self._clean_setting(f"set-{name}", name, setting)
+        cleaned["configuration"] = self.checked_settings()
         return cleaned
-
-    def _clean_setting(self, field, name, setting):
-        value = self.cleaned_data.pop(field, None)
-        try:
-            given = setting.default if value in (None, "") else value
-            self.cleaned_data["configuration"][name] = setting.check(name, given)
-        except ConfigurationError as problem:
-            self.add_error(field, ValidationError(str(problem)))
 
     def expected(self):
         """Return in one sentence how long it will take, or the empty string where the bounds make no sense yet."""

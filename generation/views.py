@@ -67,7 +67,7 @@ def new_checkpoint(request):
 def checkpoint(request, id):
     """The card, and the form that asks for clips."""
     checkpoint = (editable if request.method == "POST" else visible)(request, Checkpoint, id)
-    form = ClipsForm(request.POST or None)
+    form = ClipsForm(request.POST or None, family=checkpoint.family)
     if form.is_valid():
         job = Job.objects.ask_for_clips(request.user, checkpoint, **form.cleaned_data)
         return redirect("generation:job", job.pk)

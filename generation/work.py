@@ -8,6 +8,7 @@ import socket
 import time
 import uuid
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 
 from generation import child, facts, faults, measuring, taking, training_job, watching
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 # TensorFlow's start, and then far more than the slowest family needs for a second of music on two busy cores.
 LONGEST_START_SECONDS = 300
 LONGEST_PER_SECOND_OF_MUSIC = 30
+SAMPLING = ("seconds", "temperature", "top_p", "settings")  # what of a job's wishes says how its clips were drawn
 INTERNAL = "Something went wrong inside Earmark; its log says more."
 
 
@@ -93,14 +95,14 @@ def clips_from_checkpoint(job, folder):
 
 
 def sample_of_run(job, folder):
-    """One clip of the run's best epoch so far. Its weights are copied first: the run goes on and writes better ones."""
+    """One clip of the run's last whole epoch. Its weights are copied first: the run goes on and writes others."""
     weights, run = folder / "checkpoint.keras", job.run
     try:
-        shutil.copyfile(training_job.file_of(run), weights)
+        shutil.copyfile(training_job.current_of(run), weights)
     except FileNotFoundError:
         raise Refused("The run has no whole epoch on this machine's disk yet.") from None
     card = training_job.card_of(weights)
-    epoch = card.get("best_epoch") or len(facts.history(card))
+    epoch = card.get("epoch") or card.get("best_epoch") or len(facts.history(card))
     known = {"run": str(run.pk), "epoch": epoch, "checkpoint": {"sha256": sha256(weights), "version": card["version"]}}
     title = f"{run}, epoch {epoch}"[:200]
     yield from _sampled(job, folder, weights, _provenance_of(job, card) | known, lambda _index: title)
@@ -123,11 +125,15 @@ def _sampled(job, folder, weights, provenance, title_of):
 
 
 def sampling(weights, wishes, rolls, folder):
-    """Have a child sample into the folder `rolls`; yields its events. wishes: n_clips, seconds, seed, temperature"""
+    """Have a child sample into the folder `rolls`; yields its events.
+
+    wishes: n_clips, seconds, seed, temperature; top_p and the family's settings, which older ones do not name
+    """
+    settings = [("--set", f"{name}={json.dumps(value)}") for name, value in wishes.get("settings", {}).items()]
     return child.events(
         "training",
         *("sample", weights, "--clips", wishes["n_clips"], "--seconds", wishes["seconds"], "--seed", wishes["seed"]),
-        *("--temperature", wishes["temperature"], "--top-p", wishes.get("top_p", 1.0)),
+        *("--temperature", wishes["temperature"], "--top-p", wishes.get("top_p", 1.0), *chain(*settings)),
         *("--out", rolls, "--rolls-only", "--events"),
         folder=folder,
         longest_seconds=LONGEST_START_SECONDS + LONGEST_PER_SECOND_OF_MUSIC * wishes["seconds"] * wishes["n_clips"],
@@ -254,7 +260,7 @@ def _provenance_of(job, card):
         "configuration": card.get("configuration", {}),
         "corpus": card.get("corpus", {}),
         "seed": job.settings["seed"],
-        "sampling": {"seconds": job.settings["seconds"], "temperature": job.settings["temperature"]},
+        "sampling": {name: job.settings[name] for name in SAMPLING if name in job.settings},
     }
 
 

@@ -7,6 +7,7 @@ from django.core.management.base import CommandError
 from tqdm import tqdm
 
 from generation import work
+from generation.setting_fields import PREFIX
 
 
 def owner_named(username):
@@ -61,3 +62,17 @@ def _words(job):
     if not history:
         return job.stage
     return f"epoch {history[-1]['epoch']}, test loss {history[-1]['test_loss']:.4f}"
+
+
+def given(settings, pairs):
+    """Return what such a form is to check: {field: value} of NAME=VALUE pairs, switches as true or false.
+
+    Raises CommandError for a name that is none of these settings.
+    """
+    found = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not equals or name not in settings:
+            raise CommandError(f"--set takes NAME=VALUE of {', '.join(settings)}; not {pair}.")
+        found[f"{PREFIX}{name}"] = {"true": "on", "false": "off"}.get(value, value)
+    return found

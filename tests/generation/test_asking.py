@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from generation.models import Clip, Job
+from generation.models import Checkpoint, Clip, Job
 
 pytestmark = pytest.mark.django_db
 
@@ -22,7 +22,46 @@ def test_asking_for_clips_leads_to_their_job(client_of, ada, checkpoint):
     job = Job.objects.get()
     assert (response.status_code, response["Location"]) == (302, f"/jobs/{job.pk}/")
     assert (job.owner, job.kind, job.checkpoint, job.n_total) == (ada, "clips", checkpoint, 3)
-    assert job.settings == {"n_clips": 3, "seconds": 30.0, "seed": 11, "temperature": 0.9}
+    assert job.settings == {"n_clips": 3, "seconds": 30.0, "seed": 11, "temperature": 0.9, "top_p": 1.0} | {
+        "settings": {"min_note_beats": 0.25}
+    }
+
+
+def test_how_a_family_draws_can_be_said_under_more(client_of, ada):
+    cnn = Checkpoint.objects.create(owner=ada, name="CNN", family="cnn", card={}, file="none")
+    client, address = client_of(ada), f"/checkpoints/{cnn.pk}/"
+    more = {
+        "top_p": "0.8",
+        "set-density": "off",
+        "set-hysteresis": "2",
+        "set-min_note_beats": "",
+        "set-polyphony": "3,3, 2,1,4",
+    }
+    drawn = {"density": False, "hysteresis": 2.0, "min_note_beats": 0.25, "polyphony": [3, 3, 2, 1, 4]}
+
+    assert re.findall(r'name="(top_p|set-\w+)"', client.get(address).content.decode()) == list(more)
+    client.post(address, WISHES | more)
+
+    asked = Job.objects.get().settings
+    assert (asked["top_p"], asked["settings"]) == (0.8, drawn)
+    assert "top-p 0.8" in client.get(f"/jobs/{Job.objects.get().pk}/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(("set-polyphony", value) for value in ("4", "4,4,4,1,17", "4,4,4,1,x", "4,4,4,1,1.5", "," * 201)),
+        *(("set-hysteresis", value) for value in ("-1", "11", "nan", "x")),
+        ("set-density", "maybe"),
+    ],
+)
+def test_what_the_familys_table_does_not_take_is_refused_at_its_field(client_of, ada, field, value):
+    cnn = Checkpoint.objects.create(owner=ada, name="CNN", family="cnn", card={}, file="none")
+
+    response = client_of(ada).post(f"/checkpoints/{cnn.pk}/", WISHES | {field: value})
+
+    assert (response.status_code, list(errors(response)), Job.objects.exists()) == (422, [field], False)
+    assert "<details open>" in response.content.decode()
 
 
 @pytest.mark.parametrize(
@@ -32,6 +71,8 @@ def test_asking_for_clips_leads_to_their_job(client_of, ada, checkpoint):
         *(("seconds", value) for value in ("4", "121", "nan", "inf", "")),
         *(("seed", value) for value in ("-1", "4294967296", "x", "")),
         *(("temperature", value) for value in ("0", "3.1", "hot", "")),
+        *(("top_p", value) for value in ("0", "1.1", "most")),
+        ("set-min_note_beats", "5"),
     ],
 )
 def test_a_wish_that_makes_no_sense_is_refused_at_its_field(client_of, ada, checkpoint, field, value):

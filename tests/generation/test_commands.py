@@ -21,8 +21,8 @@ def test_from_a_folder_of_files_to_clips(ada, source):
     trained = told("train", "rnn", corpus="Ten", minutes=0.2, seed=4)
     checkpoint = Checkpoint.objects.get()
     run = TrainingRun.objects.get()
-    told("sample", checkpoint.name, clips=2, seconds=5.0, seed=7)
-    told("sample", str(checkpoint.pk), clips=1, seconds=5.0, seed=7)
+    told("sample", checkpoint.name, clips=2, seconds=5.0, seed=7, top_p=0.9, settings_given=["min_note_beats=1"])
+    told("sample", str(checkpoint.pk), clips=1, seconds=5.0, seed=7, top_p=0.9, settings_given=["min_note_beats=1"])
 
     assert trained.startswith(
         f"Baseline RNN on Ten: test loss {run.best_test_loss:.4f} after {len(run.history)} epochs."
@@ -34,6 +34,8 @@ def test_from_a_folder_of_files_to_clips(ada, source):
     assert [job.state for job in Job.objects.all()] == ["done"] * 3
     first, second, again = Clip.objects.order_by("created_at")
     assert first.provenance["sha256"] == again.provenance["sha256"] != second.provenance["sha256"]
+    drawn = first.provenance["sampling"]
+    assert (drawn["top_p"], drawn["settings"]) == (0.9, {"min_note_beats": 1.0})
     assert first.provenance["checkpoint"]["sha256"] == checkpoint.sha256
     assert {"tensorflow-cpu", "keras", "midirenderer"} <= set(first.provenance["versions"])
     assert first.loudness_lufs == pytest.approx(-23, abs=0.1)

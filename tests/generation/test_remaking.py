@@ -34,13 +34,15 @@ SAME = (0, ["The roll is identical.", "The sound is identical."])
 
 @pytest.mark.django_db(transaction=True)
 def test_a_sampled_clip_is_made_again_from_its_checkpoint_and_seed(job):
+    job.settings |= {"top_p": 0.9, "settings": {"min_note_beats": 1.0}}
+    job.save()
     work.run(job.pk)
     second, before = job.clips.get(index=1), files()
 
     assert remake(second) == SAME
     assert (files(), Clip.objects.count(), Job.objects.count()) == (before, 2, 1)
 
-    second.provenance["seed"] += 1
+    second.provenance["sampling"]["settings"]["min_note_beats"] = 0.25
     second.save()
     assert remake(second) == (1, ["The roll is different.", "The sound is different."])
 

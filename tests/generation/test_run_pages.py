@@ -64,6 +64,20 @@ def test_settings_that_are_given_make_the_runs_configuration_and_defaults_the_re
     assert (run.minutes, run.epochs) == (2.0, 9)
 
 
+def test_an_early_stop_can_be_asked_for_and_stands_on_the_runs_page(client_of, ada, corpus):
+    client = client_of(ada)
+    client.post("/runs/new/", wishes(corpus, patience="4"))
+    client.post("/runs/new/", wishes(corpus))
+
+    asked = [job.settings.get("patience") for job in Job.objects.order_by("created_at")]
+    pages = [client.get(f"/runs/{job.run_id}/").context["facts"] for job in Job.objects.order_by("created_at")]
+
+    assert asked == [4, None]
+    assert [dict(facts).get("Early stop") for facts in pages] == ["after 4 without a better test loss", None]
+    wrong = client.post("/runs/new/", wishes(corpus, patience="0"))
+    assert (wrong.status_code, list(errors(wrong))) == (422, ["patience"])
+
+
 @pytest.mark.parametrize(
     ("family", "setting", "value"),
     [
@@ -221,7 +235,7 @@ def test_a_sample_is_asked_for_once_and_heard_on_the_runs_page(client_of, ada, t
     assert (f'hx-get="/jobs/{sample.pk}/sample/"' in waiting, "<audio" in waiting) == (True, False)
     assert (f"/clips/{clip.pk}/sound.flac" in heard, f'hx-get="/jobs/{sample.pk}' in heard) == (True, False)
     assert [str(message) for message in better.context["messages"]] == [
-        "Epoch 2 is the best still, and its sample is here already."
+        "Epoch 2 is the last that ended, and its sample is here already."
     ]
 
 

@@ -2,7 +2,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import IntegrityError
 
 from generation.forms import LARGEST_SEED
-from generation.management.asking import checked, do, one_named, owner_named
+from generation.management.asking import checked, do, given, one_named, owner_named
 from generation.models import Corpus, Job, TrainingRun
 from generation.run_forms import ResumeForm, TrainingForm
 from training.families import FAMILIES
@@ -16,6 +16,7 @@ class Command(BaseCommand):
         parser.add_argument("--corpus", help="its name or id")
         parser.add_argument("--minutes", type=float, help="ends after this time, or")
         parser.add_argument("--epochs", type=int, help="after so many epochs; whichever is first")
+        parser.add_argument("--patience", type=int, help="or after so many epochs without a better test loss")
         parser.add_argument("--seed", type=int, default=0, help=f"0 to {LARGEST_SEED}")
         parser.add_argument(
             "--set", action="append", default=[], dest="settings_given", metavar="NAME=VALUE", help="of the family"
@@ -33,12 +34,13 @@ class Command(BaseCommand):
         )
         self.stdout.write(f"The run is {job.run.pk}.")
 
-    def _new(self, owner, *, family, corpus, minutes, epochs, seed, settings_given, **options):
+    def _new(self, owner, *, family, corpus, seed, settings_given, minutes, epochs, patience, **options):
         if family is None or corpus is None:
             raise CommandError("Say which family to train and on which --corpus, or which run to --resume.")
         corpus = one_named(Corpus, owner, corpus)
-        asked = {"family": family, "corpus": corpus.pk, "minutes": minutes, "epochs": epochs, "seed": seed}
-        form = TrainingForm(asked | _settings(family, settings_given), researcher=owner, family=family)
+        bounds = {"minutes": minutes, "epochs": epochs, "patience": patience}
+        asked = {"family": family, "corpus": corpus.pk, "seed": seed, **bounds}
+        form = TrainingForm(asked | given(FAMILIES[family].fields, settings_given), researcher=owner, family=family)
         return Job.objects.plan_training(owner, **checked(form))
 
     def _resumed(self, owner, run, *, family, corpus, minutes, epochs, settings_given, **options):
@@ -51,19 +53,3 @@ class Command(BaseCommand):
             return Job.objects.plan_to_resume(owner, run, **form.wishes())
         except IntegrityError:
             raise CommandError("The run is underway already.") from None
-
-
-def _settings(family, pairs):
-    """Return what the form is to check: {field: value} of NAME=VALUE pairs, switches as true or false."""
-    fields = FAMILIES[family].fields
-    given = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not equals or name not in fields:
-            raise CommandError(f"--set takes NAME=VALUE of {', '.join(fields)}; not {pair}.")
-        given[f"set-{name}"] = _switch(value)
-    return given
-
-
-def _switch(value):
-    return {"true": "on", "false": "off"}.get(value, value)
