@@ -14,6 +14,7 @@ from generation.models import Clip
 from generation.storing import sha256, stored
 from music import audio, loudness, lpd, render
 from training.checkpoint import VERSION
+from training.code_version import fingerprint
 
 PACKAGES = ("numpy", "tensorflow-cpu", "tensorflow", "keras", "midirenderer", "pyloudnorm", "soundfile")
 
@@ -105,7 +106,7 @@ def kept(prepared):
 
 def versions():
     """Return what made a clip here: name -> version."""
-    found = {"earmark": VERSION, "python": platform.python_version()}
+    found = {"earmark": VERSION, "earmark code": fingerprint(), "python": platform.python_version()}
     for package in PACKAGES:
         try:
             found[package] = version(package)

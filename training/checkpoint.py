@@ -21,7 +21,7 @@ from training import architecture, json_file, safetensors_file, weights_file
 from training import card as card_of_checkpoint
 from training.families import family_named
 
-VERSION = "0.1.0"  # of the card's layout and of the code that wrote it
+VERSION = "0.1.0"  # of the card's layout; a trained card's `code` tells the code apart
 
 # How many bytes each member may have once it is unpacked.
 MEMBERS = {
