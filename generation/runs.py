@@ -148,7 +148,7 @@ def resume_run(request, id):
 @login_required
 @require_POST
 def sample_run(request, id):
-    """Ask for one short clip of the best epoch so far; always of the run's seed, so that only the epoch differs."""
+    """Ask for one short clip of the last whole epoch; always of the run's seed, so that only the epoch differs."""
     run = editable(request, TrainingRun, id)
     obstacle = why_no_sample(run)
     if obstacle:
@@ -168,9 +168,9 @@ def why_no_sample(run):
     if latest is not None and not latest.is_finished:
         return "A sample is on its way already."
     clip = latest and clip_of(latest)
-    best = min(run.history, key=lambda epoch: epoch["test_loss"])["epoch"]
-    if clip and clip.provenance.get("epoch") == best:
-        return f"Epoch {best} is the best still, and its sample is here already."
+    last = run.history[-1]["epoch"]
+    if clip and clip.provenance.get("epoch") == last:
+        return f"Epoch {last} is the last that ended, and its sample is here already."
     return ""
 
 

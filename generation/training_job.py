@@ -1,7 +1,7 @@
 """What a worker does for a training: the child, the run's history as it grows, and the checkpoint that it leaves.
 
 The run's folder holds what `python -m training train` wrote: checkpoint.keras (the best epoch) from the first epoch on,
-checkpoint.run/ (the last state and history.json). It stays, so that whatever stopped the run, the next job goes on.
+checkpoint.run/ (the last state, the last epoch as current.keras, and history.json). It stays, so that whatever stopped the run, the next job goes on.
 """
 
 import fcntl
@@ -52,6 +52,12 @@ def file_of(run):
     return run.folder / "checkpoint.keras"
 
 
+def current_of(run):
+    """Where the last whole epoch's weights are while it trains; those of the best where a run left no others."""
+    current = _state(run) / "current.keras"
+    return current if current.exists() else file_of(run)
+
+
 def card_of(file):
     """Return the card of a checkpoint that a run wrote here: nobody's upload, so it is read without a child."""
     try:
@@ -68,11 +74,12 @@ def _child(job, folder):
 
 
 def _arguments(job, minutes):
-    run, epochs = job.run, job.settings.get("epochs")
+    run = job.run
     yield from ("train", run.family, "--corpus", job.corpus.path, "--out", file_of(run), "--seed", run.seed, "--events")
     yield from ("--minutes", round(minutes, 3))
-    if epochs is not None:
-        yield from ("--epochs", epochs)
+    for bound in ("epochs", "patience"):
+        if job.settings.get(bound) is not None:
+            yield from (f"--{bound}", job.settings[bound])
     for name, value in run.configuration.items():
         yield from ("--set", f"{name}={json.dumps(value)}")
     if (_state(run) / "last.npz").exists():

@@ -1,9 +1,10 @@
 """Training: from a corpus to a checkpoint, in epochs of so many random windows, bounded by epochs or by minutes.
 
 FILE.keras holds the best epoch by test loss, and is there from the first epoch on. FILE.run/ beside it holds the last
-state, so that a run goes on after whatever ended it: last.npz (weights, optimiser, where the run stands) and
-history.json for people and other programs, and TensorBoard's logs (`tensorboard --logdir FILE.run`). Epoch n draws its windows from a stream of its own, seeded by the run's
-seed and n, so a resumed run draws what an unbroken one would have.
+state, so that a run goes on after whatever ended it: last.npz (weights, optimiser, where the run stands), current.keras
+(the last whole epoch, to be heard while the run goes on), history.json for people and other programs, and TensorBoard's
+logs (`tensorboard --logdir FILE.run`). Epoch n draws its windows from a stream of its own, seeded by the run's seed and
+n, so a resumed run draws what an unbroken one would have.
 """
 
 import json
@@ -16,7 +17,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from training import checkpoint, networks, windows
+from training import checkpoint, code_version, networks, windows
 from training.devices import Devices
 from training.families import family_named
 
@@ -27,6 +28,7 @@ CALIBRATION_WINDOWS = 192
 TRANSPOSITIONS = -5, 7  # semitones, the upper bound excluded: every key once
 EVALUATION_BATCH = 64
 GRADIENT_NORM = 1.0  # clipped: an LSTM's gradient jumps now and then
+CURRENT = "current.keras"
 MAX_CARD_EPOCHS = 1000  # a card has 256 kB
 
 
@@ -211,6 +213,7 @@ class Run:
             self._keep(entry)
         if is_kept:
             self._save()
+            self._let_be_heard(entry)
         self._tell_tensorboard(entry)
         self.report("epoch", **entry, seconds_left=clock.seconds_left(entry["epoch"]), best=self.progress.best["epoch"])
 
@@ -225,10 +228,21 @@ class Run:
     def _keep(self, entry):
         """Make this epoch the best one so far, and its weights the checkpoint."""
         self.progress.best = entry
-        self.best_weights = networks.weights(self.plan.family, self.configuration, self.model)
-        known = self.calibration_windows, self.rates
-        self.best_calibration = self.network.calibration(self.model, self.configuration, *known)
+        self.best_weights, self.best_calibration = self._learnt()
         self.finish()
+
+    def _learnt(self):
+        """Return (weights, calibration) of the network as it is now."""
+        known = self.calibration_windows, self.rates
+        calibration = self.network.calibration(self.model, self.configuration, *known)
+        return networks.weights(self.plan.family, self.configuration, self.model), calibration
+
+    def _let_be_heard(self, entry):
+        """Write this epoch's weights, the best or not, as a checkpoint beside the last state."""
+        is_best = entry is self.progress.best
+        weights, calibration = (self.best_weights, self.best_calibration) if is_best else self._learnt()
+        card = self.card() | {"calibration": calibration, "epoch": entry["epoch"]}
+        checkpoint.write(run_folder(self.out) / CURRENT, card, weights, networks.architecture(self.model))
 
     def finish(self):
         """Write the checkpoint of the best epoch with the card as it is now; return the card."""
@@ -242,6 +256,7 @@ class Run:
         """Return what the checkpoint says of itself."""
         card, progress = self.corpus.card, self.progress
         return {
+            "code": code_version.fingerprint(),
             "family": self.plan.family,
             "title": self.family.title,
             "configuration": self.configuration,

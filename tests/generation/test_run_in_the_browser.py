@@ -32,7 +32,7 @@ def test_a_runs_page_follows_it_to_its_end_and_what_is_open_stays_open(page, liv
     log_in(page, live_server.url)
     page.goto(f"{live_server.url}/runs/{training.run_id}/")
     page.get_by_text("Each epoch's figures").click()
-    page.get_by_role("button", name="Hear the best epoch so far").click()
+    page.get_by_role("button", name="Hear the current epoch").click()
     page.get_by_text("Each epoch's figures").click()
 
     training.run.history = epochs(3)

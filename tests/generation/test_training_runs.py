@@ -75,6 +75,17 @@ def test_a_run_is_heard_while_it_trains_then_cancelled_and_resumed(ada, training
     assert [epoch["epoch"] for epoch in training.run.checkpoint.card["history"]] == list(range(1, trained + 3))
 
 
+def test_what_is_heard_of_a_run_is_its_last_epoch_and_not_its_best(training):
+    best = training_job.file_of(training.run)
+    assert training_job.current_of(training.run) == best  # a run that was begun before last epochs were left
+
+    current = best.with_suffix(".run") / "current.keras"
+    current.parent.mkdir(parents=True)
+    current.write_bytes(b"")
+
+    assert training_job.current_of(training.run) == current
+
+
 # Stands in for `python -m training`: notes how it was called, trains one epoch more than there were, and does as told.
 TRAINS = """
 import json, os, pathlib, signal, sys, time
@@ -126,7 +137,7 @@ def value(call, option):
 
 def test_the_child_is_told_the_bound_the_seed_and_every_setting(ada, corpus, trains):
     calls = trains()
-    wishes = {"minutes": 2, "epochs": 9, "seed": 3, "configuration": {"units": 4, "rest": False}}
+    wishes = {"minutes": 2, "epochs": 9, "patience": 4, "seed": 3, "configuration": {"units": 4, "rest": False}}
     job = Job.objects.ask_for_training(ada, "rnn", corpus, **wishes)
 
     work.run(job.pk)
@@ -134,7 +145,12 @@ def test_the_child_is_told_the_bound_the_seed_and_every_setting(ada, corpus, tra
     [call] = calls()
     given = {text for option, text in pairwise(call) if option == "--set"}
     assert call[:2] == ["train", "rnn"]
-    assert [value(call, option) for option in ("--minutes", "--epochs", "--seed")] == ["2.0", "9", "3"]
+    assert [value(call, option) for option in ("--minutes", "--epochs", "--patience", "--seed")] == [
+        "2.0",
+        "9",
+        "4",
+        "3",
+    ]
     assert {"units=4", "rest=false", "batch_size=128"} <= given
     assert "--resume" not in call
 

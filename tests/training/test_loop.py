@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.util import event_pb2
 
-from training import checkpoint, loop
+from training import checkpoint, code_version, loop
 from training.families import ConfigurationError
 from training.loop import Plan, TrainingError
 
@@ -125,6 +125,9 @@ def test_the_best_epoch_is_kept_though_later_ones_are_worse(corpus, out, monkeyp
     assert len(kept) == 2
     assert all((read[name] == kept[1][name]).all() for name in read)
     assert not all((read[name] == kept[0][name]).all() for name in read)
+    last = checkpoint.read(out.parent / "rnn.run" / loop.CURRENT)
+    assert (last.card["epoch"], last.card["best_epoch"], last.card["code"]) == (3, 2, code_version.fingerprint())
+    assert not all((read[name] == last.weights[name]).all() for name in read)
 
 
 def test_a_run_without_a_better_epoch_ends_when_patience_does_and_a_resumed_one_counts_on(corpus, out, monkeypatch):
