@@ -23,6 +23,10 @@ _MP3_KBITS = {
     2: (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),  # MPEG 2 and 2.5
 }
 _MP3_RATES_HZ = {3: (44_100, 48_000, 32_000), 2: (22_050, 24_000, 16_000), 0: (11_025, 12_000, 8_000)}
+# RFC 9639, 9.1.2; the codes that are missing leave it to the header of the file, or spell it out
+_FLAC_RATES_HZ = dict(
+    enumerate((88_200, 176_400, 192_000, 8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000), start=1)
+)
 _REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
 
 
@@ -91,11 +95,20 @@ def _check_flac(content):
     at, is_last = 4, False
     for _ in range(MOST_CHUNKS):
         if is_last or at + 4 > len(content):
+            _check_flac_frame(content[at : at + 4], packed >> 44)
             return
         is_last = bool(content[at] & 0x80)
         size = int.from_bytes(content[at + 1 : at + 4], "big")
         _check_text(content[at + 4 : at + 4 + size])
         at += 4 + size
+
+
+def _check_flac_frame(header, rate):
+    """Raise AudioError if the first frame gives another sample rate than the file: no checksum stands over the file's."""
+    if len(header) == 4 and header[:2] not in (b"\xff\xf8", b"\xff\xf9"):
+        raise AudioError("The FLAC file does not begin as it must.", "audio.header")
+    if len(header) == 4 and _FLAC_RATES_HZ.get(header[2] & 0x0F, rate) != rate:
+        raise AudioError("The FLAC file gives two sample rates.", "audio.header")
 
 
 def _check_ogg(content):

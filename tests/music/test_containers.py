@@ -80,7 +80,30 @@ def test_a_flipped_bit_of_an_ogg_file_is_refused():
             containers.kind_of(bytes(flipped))
 
 
-@pytest.mark.parametrize("kind", ["wav", "flac", "mp3"])
+@pytest.mark.parametrize("form", [("PCM_16", 1), ("PCM_24", 2), ("PCM_S8", 1)], ids=str)
+def test_a_flipped_bit_of_a_flac_file_is_refused_or_changes_no_sample(form):
+    subtype, n_channels = form
+    sound = np.random.default_rng(1).uniform(-1, 1, (4_000, n_channels))
+    file = io.BytesIO()
+    soundfile.write(file, sound, 48_000, format="FLAC", subtype=subtype)
+    content = file.getvalue()
+    whole = audio.read(io.BytesIO(content))
+    n_refused = 0
+
+    for bit in [*range(0, 400, 3), *range(400, 8 * len(content), 2 * len(content) // 25)]:
+        flipped = bytearray(content)
+        flipped[bit // 8] ^= 1 << bit % 8
+        try:
+            read = audio.read(io.BytesIO(flipped), longest_seconds=2)
+        except AudioError:
+            n_refused += 1
+            continue
+        assert np.array_equal(read, whole), bit
+
+    assert n_refused > 100
+
+
+@pytest.mark.parametrize("kind", ["wav", "mp3"])
 def test_a_flipped_bit_of_another_kind_is_refused_or_read_as_sound(kind):
     content = FILES[kind]
     whole = len(audio.read(io.BytesIO(content)))
