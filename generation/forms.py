@@ -140,6 +140,8 @@ class ClipsForm(SettingsForm):
         super().__init__(*args, **options)
         known = FAMILIES.get(family)
         self.offer(known.sampling if known else {})
+        if known:
+            self.initial = {"temperature": known.temperature, "top_p": known.top_p} | self.initial
 
     def main_fields(self):
         return [self[name] for name in ("n_clips", "seconds", "seed", "temperature")]
@@ -153,8 +155,8 @@ class ClipsForm(SettingsForm):
     def clean(self):
         cleaned = super().clean()
         cleaned["settings"] = self.checked_settings()
-        if "top_p" in cleaned:
-            cleaned["top_p"] = 1.0 if cleaned["top_p"] is None else cleaned["top_p"]
+        if "top_p" in cleaned and cleaned["top_p"] is None:
+            cleaned["top_p"] = self.initial.get("top_p", 1.0)
         return cleaned
 
 

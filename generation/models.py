@@ -195,7 +195,9 @@ class JobQuerySet(OwnedQuerySet):
 
     def plan_sample(self, owner, run, seconds, seed):
         """One clip of the last whole epoch that the run has by then."""
-        wishes = {"n_clips": 1, "seconds": seconds, "seed": seed, "temperature": 1.0}
+        family = FAMILIES[run.family]
+        drawing = {"temperature": family.temperature, "top_p": family.top_p}
+        wishes = {"n_clips": 1, "seconds": seconds, "seed": seed, **drawing}
         return self._plan(owner, Job.Kind.SAMPLE, 1, wishes, run=run)
 
     @transaction.atomic

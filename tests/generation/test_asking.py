@@ -47,6 +47,17 @@ def test_how_a_family_draws_can_be_said_under_more(client_of, ada):
     assert "top-p 0.8" in client.get(f"/jobs/{Job.objects.get().pk}/").content.decode()
 
 
+def test_a_family_is_drawn_from_as_it_sounds_best_unless_something_else_is_asked_for(client_of, ada):
+    chain = Checkpoint.objects.create(owner=ada, name="GRU", family="gru-chain", card={}, file="none")
+    client, address = client_of(ada), f"/checkpoints/{chain.pk}/"
+
+    form = client.get(address).context["form"]
+    client.post(address, WISHES)
+
+    assert (form["temperature"].value(), form["top_p"].value()) == (0.9, 0.95)
+    assert Job.objects.get().settings["top_p"] == 0.95
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
