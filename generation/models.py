@@ -163,6 +163,12 @@ class Checkpoint(Archivable, Owned):
 UNFINISHED = ("waiting", "running")
 
 
+def usual_drawing(family_name):
+    """Return the temperature and top_p that clips of a family are sampled with unless something else is asked for."""
+    family = FAMILIES.get(family_name)  # one that is gone asks for nothing
+    return {name: getattr(family, name, 1.0) for name in ("temperature", "top_p")}
+
+
 class JobQuerySet(OwnedQuerySet):
     def ask_for_clips(self, owner, checkpoint, n_clips, seconds, seed, **drawing):
         return self.plan_clips(owner, checkpoint, n_clips, seconds, seed, **drawing).enqueue()
@@ -179,9 +185,9 @@ class JobQuerySet(OwnedQuerySet):
     def ask_for_sample(self, owner, run, seconds, seed):
         return self.plan_sample(owner, run, seconds, seed).enqueue()
 
-    def plan_clips(self, owner, checkpoint, n_clips, seconds, seed, temperature=1.0, **drawing):
-        """drawing: top_p and `settings`, the family's own of sampling; what is not said has its default"""
-        wishes = {"n_clips": n_clips, "seconds": seconds, "seed": seed, "temperature": temperature, **drawing}
+    def plan_clips(self, owner, checkpoint, n_clips, seconds, seed, **drawing):
+        """drawing: temperature, top_p and `settings`, the family's own of sampling; what is not said has its default"""
+        wishes = {"n_clips": n_clips, "seconds": seconds, "seed": seed, **usual_drawing(checkpoint.family), **drawing}
         return self._plan(owner, Job.Kind.CLIPS, n_clips, wishes, checkpoint=checkpoint)
 
     def plan_references(self, owner, corpus, pieces, seconds):
@@ -195,9 +201,7 @@ class JobQuerySet(OwnedQuerySet):
 
     def plan_sample(self, owner, run, seconds, seed):
         """One clip of the last whole epoch that the run has by then."""
-        family = FAMILIES[run.family]
-        drawing = {"temperature": family.temperature, "top_p": family.top_p}
-        wishes = {"n_clips": 1, "seconds": seconds, "seed": seed, **drawing}
+        wishes = {"n_clips": 1, "seconds": seconds, "seed": seed, **usual_drawing(run.family)}
         return self._plan(owner, Job.Kind.SAMPLE, 1, wishes, run=run)
 
     @transaction.atomic

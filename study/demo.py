@@ -42,12 +42,11 @@ class System:
     name: str
     n_clips: int
     family: str | None = None  # None: real music
-    temperature: float = 1.0
 
 
 REAL_MUSIC = System("LPD5 Samples", 3)
 NETWORKS = (System("Baseline RNN", 4, "rnn"), System("2D CNN", 6, "cnn"))
-BEST = System("GRU, tracks chained", CLIPS_OF_A_FAMILY, "gru-chain", temperature=0.95)
+BEST = System("GRU, tracks chained", CLIPS_OF_A_FAMILY, "gru-chain")
 
 
 def login():
@@ -121,8 +120,9 @@ def clips(owner, checkpoint, system):
     """Return the job that makes this system's clips. After one that failed the next seed gets its chance."""
     about = {"owner": owner, "kind": Job.Kind.CLIPS, "checkpoint": checkpoint}
     seed = SAMPLING_SEED + Job.objects.filter(**about, state=Job.State.FAILED).count()
-    wishes = {"n_clips": system.n_clips, "seconds": CLIP_SECONDS, "seed": seed, "temperature": system.temperature}
-    return _begun(**about, settings=wishes) or Job.objects.plan_clips(owner, checkpoint, **wishes)
+    wishes = {"n_clips": system.n_clips, "seconds": CLIP_SECONDS, "seed": seed}
+    made = {f"settings__{name}": value for name, value in wishes.items()}
+    return _begun(**about, **made) or Job.objects.plan_clips(owner, checkpoint, **wishes)
 
 
 def references(owner, corpus):

@@ -81,7 +81,7 @@ def test_a_job_leaves_its_clips_with_all_that_made_them(job, checkpoint, trainer
     assert made["checkpoint"]["sha256"] == checkpoint.sha256
     assert (made["family"], made["configuration"]["units"], made["seed"], made["index"]) == ("rnn", 4, 7, 1)
     assert made["corpus"]["checksum"] == "c0ffee"
-    assert made["sampling"] == {"seconds": 5, "temperature": 1.0, "tempo_bpm": 120.0}
+    assert made["sampling"] == {"seconds": 5, "temperature": 1.0, "top_p": 1.0, "tempo_bpm": 120.0}
     assert first.provenance["sha256"]["roll"] != made["sha256"]["roll"]
     assert left_over() == []
 
