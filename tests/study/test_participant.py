@@ -11,24 +11,6 @@ from study.models import PlayEvent, Rating, Session, Trial
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def clock(monkeypatch):
-    """The server's clock, which clock.forward(seconds) moves."""
-    from datetime import timedelta
-
-    from django.utils import timezone
-
-    class Clock:
-        now = timezone.now()
-
-        def forward(self, seconds):
-            self.now += timedelta(seconds=seconds)
-
-    clock = Clock()
-    monkeypatch.setattr(timezone, "now", lambda: clock.now)
-    return clock
-
-
 def stored(study):
     """[(position, scale, value)] in order."""
     ratings = Rating.objects.filter(trial__session__study=study).order_by("trial__position", "scale__position")
