@@ -148,7 +148,7 @@ async function bring(fields) {
     go(page, status, here);
   } catch (reason) {
     mark(false);
-    problem(reason.message === "refused" ? words.refused : words.givenUp);
+    problem(words[reason.message] ?? words.givenUp);
   }
 }
 
