@@ -221,3 +221,39 @@ def test_dark_mode_is_dark(new_page, participant):
 
     assert brightness("light") > 700
     assert brightness("dark") < 120
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_edge_of_what_can_be_filled_in_is_seen(new_page, participant, study, scheme):
+    type(study).objects.update(comments=True)
+    page = new_page(color_scheme=scheme)
+    participant(page, study).begin()
+
+    for selector in (".choice > span", "#comment"):
+        edge, inside, paper = page.evaluate(EDGE_INSIDE_AND_PAPER, selector)
+        assert min(contrast(edge, inside), contrast(edge, paper)) >= 3  # WCAG 2.2, 1.4.11
+
+
+# Colours as the screen has them: a canvas makes red, green and blue of whatever the style says.
+EDGE_INSIDE_AND_PAPER = """(selector) => {
+  const pen = document.createElement("canvas").getContext("2d");
+  const seen = (colour) => {
+    pen.fillStyle = colour;
+    pen.fillRect(0, 0, 1, 1);
+    return [...pen.getImageData(0, 0, 1, 1).data].slice(0, 3);
+  };
+  const box = getComputedStyle(document.querySelector(selector));
+  return [box.borderTopColor, box.backgroundColor, getComputedStyle(document.body).backgroundColor].map(seen);
+}"""
+
+
+def contrast(one, other):
+    """Return the contrast ratio of two colours (WCAG 2.2, relative luminance)."""
+
+    def luminance(colour):
+        parts = [part / 255 for part in colour]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+    darker, lighter = sorted(map(luminance, (one, other)))
+    return (lighter + 0.05) / (darker + 0.05)

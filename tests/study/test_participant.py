@@ -3,12 +3,14 @@
 import json
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.utils.html import escape
 
 from study.models import PlayEvent, Rating, Session, Trial
 
 pytestmark = pytest.mark.django_db
+STYLE = (settings.ROOT / "static/css/participant.css").read_text()
 
 
 def stored(study):
@@ -318,6 +320,18 @@ def test_several_scales_with_ranges_and_ends_of_their_own(make_study, listener_o
     assert "Is there a beat?" in text
     assert "none" in text
     assert stored(listener.study) == [(1, "overall", 10), (1, "rhythm", 0)]
+
+
+@pytest.mark.parametrize(
+    ("high", "columns"), [(2, 2), (3, 3), (5, 5), (6, 3), (7, 4), (8, 4), (9, 5), (10, 5), (11, 4), (12, 4)]
+)
+def test_the_rows_of_a_scale_on_a_phone_are_about_as_long(make_study, listener_of, high, columns):
+    listener = listener_of(make_study({"A": 1}, scales=({"high": high},)))
+
+    listener.begin()
+
+    assert f'data-columns="{columns}"' in listener.text
+    assert f'[data-columns="{columns}"]' in STYLE or columns == 5
 
 
 def test_scales_in_separate_passes_are_asked_one_at_a_time(make_study, listener_of):
