@@ -236,8 +236,11 @@ class Trial(models.Model):
 
     def _is_first(self, comment):
         """Claim the trial by one conditional update: of many at once, one gets it, whatever the database."""
+        now = timezone.now()
         answer = {"comment": comment, "heard_seconds": self.heard_seconds, "plays": self.plays}
-        return Trial.objects.filter(pk=self.pk, rated_at=None).update(rated_at=timezone.now(), **answer) == 1
+        # Never before it was shown, wherever the clock was set since.
+        rated_at = max(now, self.shown_at or now)
+        return Trial.objects.filter(pk=self.pk, rated_at=None).update(rated_at=rated_at, **answer) == 1
 
     def _finish_session(self):
         # Trials are rated in their order, so the last one is rated last.

@@ -1,6 +1,7 @@
 """The participant's requests, one by one: what is shown, what is stored, and what changes nothing."""
 
 import json
+import random
 
 import pytest
 from django.conf import settings
@@ -207,6 +208,22 @@ def test_a_position_that_this_session_has_not_is_unknown(make_study, listener_of
 
     assert listener.client.post(f"{listener.link}{position}/", {"rating-overall": "6"}).status_code == 404
     assert stored(listener.study) == []
+
+
+def test_a_thousand_trials_of_others_are_unknown_and_look_like_nothing(make_study, listener_of):
+    short, long = make_study({"A": 2}), make_study({"A": 12})
+    sessions, chance = [short.admit() for _ in range(5)], random.Random(1)
+    others = [trial.position for trial in long.admit().trials.all()][2:]
+    client, answer = Client(), {"rating-overall": "6"}
+    unknown = client.post(f"/t/{'A' * 22}/1/", answer)
+
+    seen = set()
+    for _ in range(1_000):
+        page = client.post(f"/t/{chance.choice(sessions).code}/{chance.choice(others)}/", answer)
+        seen.add((page.status_code, page.content))
+
+    assert seen == {(404, unknown.content)}
+    assert Rating.objects.count() == 0
 
 
 @pytest.mark.parametrize("value", [str(value) for value in range(1, 11)])
@@ -501,6 +518,35 @@ def test_a_clock_that_was_set_back_never_makes_a_time_below_nothing(listener, cl
     show(listener, position=2)
     clock.forward(5)
     assert listener.rate(position=2, overall="7", heard_seconds="12").status_code == 422
+
+
+@pytest.mark.parametrize("jump", [-86_400, -3600, 3600, 86_400])
+def test_a_clock_that_jumps_while_a_clip_plays_refuses_nobody_and_makes_no_time_negative(listener, clock, jump):
+    while listener.position:
+        show(listener, listener.position)
+        clock.forward(6 + jump)
+        listener.client.post(f"{listener.link}{listener.position}/heard/", {"heard_seconds": "6", "plays": "1"})
+        clock.forward(6 - jump)
+        assert listener.rate(overall="7", heard_seconds="12", follow=False).status_code == 303
+        clock.forward(jump)
+        listener.go_on()
+        clock.forward(-jump)
+
+    trials = list(Trial.objects.all())
+    assert [trial.heard_seconds for trial in trials] == [12] * 3
+    assert all(trial.rated_at >= trial.shown_at for trial in trials)
+
+
+@pytest.mark.parametrize("jump", [-3600, 3600])
+def test_a_clock_that_jumps_for_good_loses_nothing_either(listener, clock, jump):
+    show(listener)
+    clock.forward(12 + jump)
+
+    assert listener.rate(overall="7", heard_seconds="12", follow=False).status_code == 303
+
+    trial = Trial.objects.get(position=1)
+    assert (trial.heard_seconds, trial.rated_at >= trial.shown_at) == (12, True)
+    assert listener.study.admit().n_trials == 3
 
 
 def test_a_page_that_is_shown_again_after_the_clock_was_set_back_counts_from_then_on(listener, clock):
