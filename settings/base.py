@@ -147,8 +147,9 @@ SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = True
 CSRF_COOKIE_HTTPONLY = True
 FORM_RENDERER = "django.forms.renderers.DjangoTemplates"
+# Whatever a form brings but files: a comment of a million words. What is longer is told so (generation/failing.py).
+DATA_UPLOAD_MAX_MEMORY_SIZE = 8_000_000
 # An upload is a checkpoint at most; what the form then allows is less (generation/forms.py).
-DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 FILE_UPLOAD_HANDLERS = [
     "generation.bounded.BoundedUploadHandler",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",

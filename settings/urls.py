@@ -3,6 +3,7 @@ from django.urls import include, path
 
 from generation import health
 
+handler400 = "generation.failing.bad_request"
 handler500 = "generation.failing.server_error"
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),

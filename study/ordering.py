@@ -9,7 +9,7 @@ so that a Python that draws others is noticed before an order is drawn again.
 import random
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import pairwise
 from math import comb, factorial
 
@@ -30,6 +30,10 @@ class Plan:
     separate: bool = False  # never one condition twice in a row
     scales: tuple = (None,)  # one pass over a fresh order each; None: all scales on one screen
 
+    @property
+    def is_of_subsets(self):
+        return bool(self.n_clips) and self.n_clips < len(self.conditions)
+
     def shared_chance(self, *use):
         """Return the chance that all sessions with this study's seed share for one use."""
         return random.Random(" ".join(map(str, (self.seed, *use))))
@@ -48,7 +52,7 @@ def draw(plan, number, seed):
     """Return the places of the session that fills place `number` of the design and has this seed of its own."""
     chance = random.Random(seed)
     items = sorted(plan.conditions)
-    if plan.n_clips and plan.n_clips < len(items):
+    if plan.is_of_subsets:
         items = balanced_subset(tuple(items), plan.n_clips, number, plan.seed)
     places = []
     for n_pass, scale in enumerate(plan.scales):
@@ -281,7 +285,27 @@ def balanced_subset(items, n_chosen, number, seed):
     return [items[i] for i in chosen]
 
 
-@lru_cache(maxsize=100)
+def evening_place(plan, taken, given):
+    """Return the place, of those that nobody fills, whose clips have been rated least; of several the first.
+
+    A lost place is so filled again, unless what was given in it before it was lost makes another one better. Where
+    nobody is lost, the places come one after the other.
+
+    taken: {place: number of sessions that fill it}, each of which has rated its clips or will
+    given: {item: number of ratings} of those that were lost
+    """
+    items = tuple(sorted(plan.conditions))
+    subset = partial(balanced_subset, items, plan.n_clips, seed=plan.seed)
+    counts = Counter(given)
+    for place, n_sessions in taken.items():
+        for item in subset(place):
+            counts[item] += n_sessions
+    ahead = max(taken, default=-1) + 1 + ROUNDS_OF_A_CYCLE * len(items)
+    free = (place for place in range(ahead) if place not in taken)
+    return min(free, key=lambda place: sum(counts[item] for item in subset(place)))
+
+
+@lru_cache(maxsize=1_000)
 def _cycle_of_subsets(n_items, n_chosen, seed):
     chance = random.Random(seed)
     n_times = np.zeros(n_items, int)

@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 
 TO_BE_FOUND = (Study.State.OPEN, Study.State.CLOSED)
 RETURN_COOKIE = "earmark-session"
+CHOICES_SIDE_BY_SIDE = 5  # at most, where 44 px each have to fit on 320
 RETURN_COOKIE_SECONDS = 30 * 24 * 3600
 
 
@@ -141,14 +142,22 @@ def _scales(trial):
 
 def _question(scale, answer):
     name = f"rating-{scale.name}"
+    choices = [str(value) for value in range(scale.low, scale.high + 1)]
     return {
         "name": name,
         "question": scale.question,
-        "choices": [str(value) for value in range(scale.low, scale.high + 1)],
+        "choices": choices,
+        "columns": _columns(len(choices)),
         "low_label": scale.low_label,
         "high_label": scale.high_label,
         "chosen": answer.data.get(name) if answer else None,
     }
+
+
+def _columns(n_choices):
+    """Return how many stand side by side on a phone, so that rows are about as long: seven are 4 and 3."""
+    n_rows = math.ceil(n_choices / CHOICES_SIDE_BY_SIDE)
+    return math.ceil(n_choices / n_rows)
 
 
 @for_one_pair_of_eyes

@@ -13,6 +13,7 @@ SENTENCES = {
     "404.html": ("There is nothing here", "Hier ist nichts"),
     "403_csrf.html": ("This did not come from our page", "Das kam nicht von unserer Seite"),
     "400.html": ("This request could not be read", "Diese Anfrage war nicht zu lesen"),
+    "413.html": ("This is too long", "Das ist zu lang"),
     "429.html": ("One moment, please", "Einen Moment, bitte"),
     "507.html": ("The disk is full", "Die Festplatte ist voll"),
     "500.html": ("Something went wrong on our side", "Bei uns ist etwas schiefgegangen"),

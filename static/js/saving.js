@@ -5,16 +5,17 @@ import { forget, keep } from "./kept.js";
 
 const PATIENCE_MS = 15_000;
 const SETTLED = [409, 422]; // an earlier answer counts; this one was refused with a sentence: both come with a page
-const HOPELESS = [400, 403, 404, 413]; // sending the same again changes nothing
+const HOPELESS = { 400: "refused", 403: "refused", 404: "refused", 413: "tooLong" }; // the same again changes nothing
+const SLOWEST_PER_MS = 10; // letters of a long comment that a poor line carries
 
 // Resolves to {status, page}: what the server answered with. `onWait(seconds)` hears of every failed try.
-// Fails when every try did, or none can help; the answer is then still kept. `hurry()` gives the signal that cuts a
+// Fails when every try did, or none can help, with the name of what to say; the answer is then still kept. `hurry()` gives the signal that cuts a
 // wait short.
 export async function save(address, fields, { token, session, onWait, hurry }) {
   keep(address, fields);
   for (const seconds of waits()) {
     const answer = await tryOnce(address, { ...fields, csrfmiddlewaretoken: token }, session);
-    if (HOPELESS.includes(answer?.status)) throw new Error("refused");
+    if (HOPELESS[answer?.status]) throw new Error(HOPELESS[answer.status]);
     if (answer) {
       forget(address);
       return answer;
@@ -22,14 +23,15 @@ export async function save(address, fields, { token, session, onWait, hurry }) {
     onWait(seconds);
     await pause(seconds, hurry());
   }
-  throw new Error("not saved");
+  throw new Error("givenUp");
 }
 
 async function tryOnce(address, fields, session) {
   try {
-    const response = await post(address, fields, { signal: within(PATIENCE_MS) });
+    const patience = PATIENCE_MS + (fields.comment ?? "").length / SLOWEST_PER_MS;
+    const response = await post(address, fields, { signal: within(patience) });
     const { status } = response;
-    if (HOPELESS.includes(status)) return { status };
+    if (HOPELESS[status]) return { status };
     if (!response.ok && !SETTLED.includes(status)) return null;
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     // A network that asks for a login answers in the place of the site: then nothing was stored.

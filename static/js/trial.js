@@ -21,7 +21,8 @@ const token = () => form().elements.csrfmiddlewaretoken.value;
 const path = () => new URL(form().action).pathname;
 const isTrial = () => step().dataset.step === "trial";
 const say = (text) => { live.textContent = text; };
-const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
+// A number and its unit stay on one line.
+const fill = (text, values) => text.replace("{seconds} ", "{seconds}\u00a0").replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
 function begin() {
   const here = step().dataset;
@@ -148,7 +149,7 @@ async function bring(fields) {
     go(page, status, here);
   } catch (reason) {
     mark(false);
-    problem(reason.message === "refused" ? words.refused : words.givenUp);
+    problem(words[reason.message] ?? words.givenUp);
   }
 }
 

@@ -5,6 +5,7 @@ must never happen twice is a unique constraint.
 """
 
 import datetime
+from collections import Counter
 
 from django.db import models, transaction
 from django.db.models import Max, OuterRef, Q
@@ -32,11 +33,11 @@ class NotHeardEnoughError(Exception):
 
 class SessionQuerySet(models.QuerySet):
     def dropped_out(self, now):
-        """Those that withdrew, or neither finished nor showed a sign of life for long, and whose place is free yet."""
+        """Those that withdrew, or neither finished nor showed a sign of life for long."""
         limit = now - DROPPED_OUT_AFTER
         alive = Trial.objects.filter(Q(shown_at__gte=limit) | Q(rated_at__gte=limit), session=OuterRef("pk"))
         silent = Q(started_at__lt=limit) & ~Q(models.Exists(alive))
-        return self.filter(Q(withdrawn_at__isnull=False) | silent, finished_at=None, is_replaced=False)
+        return self.filter(Q(withdrawn_at__isnull=False) | silent, finished_at=None)
 
     def taking_part(self):
         """All but those that withdrew: of them nothing is left but that they came."""
@@ -50,15 +51,16 @@ class SessionQuerySet(models.QuerySet):
 
     def begin(self, study, admission, recruiter="", participant=""):
         """Return a new session of an open study with its whole order drawn. The study's row is locked meanwhile."""
+        plan = study.plan()
         session = self.model(
             study=study,
             admission=admission,
             recruiter=recruiter,
             participant=participant,
             seed=new_seed(),
-            number=self._free_place(),
+            number=self._free_place(plan),
         )
-        places = session.drawn_order()
+        places = ordering.draw(plan, session.number, session.seed)
         session.n_trials = len(places)
         session.save()
         Trial.objects.bulk_create(
@@ -73,15 +75,27 @@ class SessionQuerySet(models.QuerySet):
         )
         return session
 
-    def _free_place(self):
-        """Return the place of somebody who dropped out, or the first that nobody had."""
-        dropped_out = self.dropped_out(timezone.now()).order_by("number").first()
-        if dropped_out is None:
-            last = self.aggregate(last=Max("number"))["last"]
-            return 0 if last is None else last + 1
-        dropped_out.is_replaced = True
-        dropped_out.save(update_fields=["is_replaced"])
-        return dropped_out.number
+    def _free_place(self, plan):
+        """Return the place of somebody who dropped out, or one that nobody had."""
+        dropped_out = self.dropped_out(timezone.now())
+        number = self._evening_place(plan, dropped_out) if plan.is_of_subsets else self._first_place(dropped_out)
+        dropped_out.filter(number=number).update(is_replaced=True)
+        return number
+
+    def _first_place(self, dropped_out):
+        lost = dropped_out.filter(is_replaced=False).order_by("number").first()
+        if lost is not None:
+            return lost.number
+        last = self.aggregate(last=Max("number"))["last"]
+        return 0 if last is None else last + 1
+
+    def _evening_place(self, plan, dropped_out):
+        """Return the place that evens out what the clips have: some who dropped out have rated a part of theirs."""
+        taken = Counter(self.exclude(pk__in=dropped_out.values("pk")).values_list("number", flat=True))
+        rated = Trial.objects.filter(session__in=dropped_out, is_repeat=False, rated_at__isnull=False)
+        given = Counter(rated.values_list("stimulus", flat=True).order_by())
+        n_passes = len(plan.scales)
+        return ordering.evening_place(plan, taken, {item: n / n_passes for item, n in given.items()})
 
 
 class Session(models.Model):
@@ -222,8 +236,11 @@ class Trial(models.Model):
 
     def _is_first(self, comment):
         """Claim the trial by one conditional update: of many at once, one gets it, whatever the database."""
+        now = timezone.now()
         answer = {"comment": comment, "heard_seconds": self.heard_seconds, "plays": self.plays}
-        return Trial.objects.filter(pk=self.pk, rated_at=None).update(rated_at=timezone.now(), **answer) == 1
+        # Never before it was shown, wherever the clock was set since.
+        rated_at = max(now, self.shown_at or now)
+        return Trial.objects.filter(pk=self.pk, rated_at=None).update(rated_at=rated_at, **answer) == 1
 
     def _finish_session(self):
         # Trials are rated in their order, so the last one is rated last.

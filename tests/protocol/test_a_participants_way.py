@@ -131,7 +131,7 @@ def test_a_clip_cannot_be_rated_before_enough_was_heard(page, study, participant
     person = participant(page).begin()
 
     person.play().choose(4).confirm()
-    expect(person.problem).to_have_text(re.compile(r"Please listen a little longer: \d s to go\."))
+    expect(person.problem).to_have_text(re.compile(r"Please listen a little longer: \d\ss to go\."))
     assert ratings(study) == []
 
     page.locator('#answer[data-heard="true"]').wait_for()

@@ -5,9 +5,11 @@ from urllib.parse import urlsplit
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.template.loader import render_to_string
 from playwright.sync_api import expect
 
 from tests.listeners import mp3
+from tests.protocol.test_nothing_is_lost import RATING
 
 LEAST_TARGET = 44  # CSS pixels
 MOST_WEIGHT = 60_000  # bytes without sound, not compressed
@@ -15,38 +17,98 @@ FOCUSABLE = "a, button, input:not([type=hidden]), textarea, summary"
 
 
 @pytest.fixture
-def pages(live_server, transactional_db, make_study, participant, request):
+def pages(live_server, transactional_db, make_study, participant):
     """pages(page): walks through every kind of page, yielding its name while it is shown."""
     scales = ({"name": "overall"}, {"name": "rhythm", "question": "How good is the rhythm?", "high": 5})
-    study = make_study({"A": 1, "B": 1}, sound=mp3(2), min_heard_seconds=0.5, scales=scales, comments=True)
+    study = make_study(
+        {"A": 1, "B": 1},
+        sound=mp3(2),
+        min_heard_seconds=0.5,
+        scales=scales,
+        comments=True,
+        completion_code="C1A2B3C4",
+    )
 
     def walk(page):
         person = participant(page, study)
-        page.goto(f"{person.site}/s/{study.slug}/")
-        yield "welcome"
-        page.locator("form").evaluate("form => { form.noValidate = true; form.submit(); }")
-        page.locator("#problem").wait_for()
-        yield "welcome without consent"
-        person.begin().player_is("ready")
-        page.locator(".keys summary").click()
-        yield "clip"
-        person.confirm()
-        yield "clip without a choice"
-        person.hear_enough().choose(7).choose(2, scale="rhythm")
-        yield "clip that plays"
-        page.goto(f"{person.site}/s/{study.slug}/")
-        page.locator("details summary").click()
-        yield "welcome again"
-        page.get_by_role("link", name="Continue").click()
-        person.hear_enough().choose(7).choose(2, scale="rhythm").confirm().at_clip(2)
-        yield "second clip"
-        person.hear_enough().choose(1).choose(1, scale="rhythm").confirm().at_thanks()
-        yield "thanks"
-        study.close()
-        page.goto(f"{person.site}/s/{study.slug}/")
-        yield "closed"
+        yield from beginning(page, person)
+        yield from clips(page, person)
+        yield from ending(page, person)
+        yield from faults(page, person.site)
 
     return walk
+
+
+def beginning(page, person):
+    page.goto(f"{person.site}/s/{person.study.slug}/?PROLIFIC_PID=5f3a9c0e1b2d4c5e6f708192")
+    yield "welcome"
+    page.locator("form").evaluate("form => { form.noValidate = true; form.submit(); }")
+    page.locator("#problem").wait_for()
+    yield "welcome without consent"
+
+
+def clips(page, person):
+    person.begin().player_is("ready")
+    page.locator(".keys summary").click()
+    yield "clip"
+    person.confirm()
+    yield "clip without a choice"
+    person.hear_enough().choose(7).choose(2, scale="rhythm")
+    yield "clip that plays"
+    page.goto(f"{person.site}/s/{person.study.slug}/")
+    page.locator("details summary").click()
+    yield "welcome again"
+    page.get_by_role("link", name="Continue").click()
+    person.hear_enough().choose(7).choose(2, scale="rhythm").confirm().at_clip(2).player_is("ready")
+    yield "second clip"
+    page.evaluate("theAudio.dispatchEvent(new Event('error'))")
+    person.player_is("broken")
+    yield "clip that cannot be played"
+    page.locator("#play").click()
+    person.hear_enough().choose(1).choose(1, scale="rhythm")
+    page.route(RATING, lambda route: route.abort())
+    person.confirm()
+    expect(person.problem).to_contain_text("Not saved yet")
+    yield "clip that could not be saved"
+    page.unroute(RATING)
+    person.at_thanks()
+
+
+def ending(page, person):
+    yield "thanks"
+    page.get_by_role("link", name="Delete my ratings").click()
+    yield "withdraw"
+    type(person.study).objects.update(state="closed")
+    page.reload()
+    yield "withdraw too late"
+    type(person.study).objects.update(state="open")
+    page.reload()
+    page.get_by_role("button", name="Delete everything").click()
+    page.locator('[data-step="withdrawn"]').wait_for()
+    yield "withdrawn"
+    page.goto(f"{person.site}/t/no-such-session/")
+    yield "a link that leads nowhere"
+    page.context.clear_cookies()
+    person.begin()
+    person.study.close()
+    page.goto(f"{person.site}/s/{person.study.slug}/")
+    page.get_by_role("link", name="Continue").wait_for()
+    yield "closed to others"
+    page.context.clear_cookies()
+    page.reload()
+    yield "closed"
+
+
+def faults(page, site):
+    """What no walk meets on its way: the pages of errors, as they are sent."""
+    for name in ("400", "403_csrf", "413", "429", "500", "507"):
+        page.route(f"{site}/fault/", answering(render_to_string(f"{name}.html")))
+        page.goto(f"{site}/fault/")
+        yield name
+
+
+def answering(html):
+    return lambda route: route.fulfill(content_type="text/html", body=html)
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(320, "light"), (1280, "dark")])
@@ -79,7 +141,7 @@ SMALL_TARGETS = """([selector, least]) => [...document.querySelectorAll(selector
 
 # What changes on screen when the keyboard comes to an element: the outline of it, or of the number beside a radio.
 WITHOUT_FOCUS = """(selector) => [...document.querySelectorAll(selector)]
-  .filter((element) => element.checkVisibility())
+  .filter((element) => element.checkVisibility() && !element.matches(":disabled"))
   .filter((element) => {
     const shown = element.type === "radio" ? element.nextElementSibling : element;
     element.focus({ focusVisible: true });
@@ -93,7 +155,8 @@ def test_a_page_weighs_little_and_asks_no_other_host(page, pages):
 
     def weigh(response):
         hosts.add(urlsplit(response.url).netloc or "in the page")
-        if response.request.method == "GET" and not re.search("/sound/", response.url) and response.status == 200:
+        is_page = response.request.method == "GET" and not 300 <= response.status < 400
+        if is_page and not re.search("/sound/", response.url):
             weights[response.url] = len(response.body())
 
     page.on("response", weigh)
@@ -103,7 +166,7 @@ def test_a_page_weighs_little_and_asks_no_other_host(page, pages):
         assert (name, weight) == (name, min(weight, MOST_WEIGHT))
 
     assert hosts - {"in the page"} == {urlsplit(page.url).netloc}
-    assert len(weights) > 8
+    assert len(weights) > 9
 
 
 def test_what_happens_is_announced(page, study, participant):
@@ -158,3 +221,39 @@ def test_dark_mode_is_dark(new_page, participant):
 
     assert brightness("light") > 700
     assert brightness("dark") < 120
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_edge_of_what_can_be_filled_in_is_seen(new_page, participant, study, scheme):
+    type(study).objects.update(comments=True)
+    page = new_page(color_scheme=scheme)
+    participant(page, study).begin()
+
+    for selector in (".choice > span", "#comment"):
+        edge, inside, paper = page.evaluate(EDGE_INSIDE_AND_PAPER, selector)
+        assert min(contrast(edge, inside), contrast(edge, paper)) >= 3  # WCAG 2.2, 1.4.11
+
+
+# Colours as the screen has them: a canvas makes red, green and blue of whatever the style says.
+EDGE_INSIDE_AND_PAPER = """(selector) => {
+  const pen = document.createElement("canvas").getContext("2d");
+  const seen = (colour) => {
+    pen.fillStyle = colour;
+    pen.fillRect(0, 0, 1, 1);
+    return [...pen.getImageData(0, 0, 1, 1).data].slice(0, 3);
+  };
+  const box = getComputedStyle(document.querySelector(selector));
+  return [box.borderTopColor, box.backgroundColor, getComputedStyle(document.body).backgroundColor].map(seen);
+}"""
+
+
+def contrast(one, other):
+    """Return the contrast ratio of two colours (WCAG 2.2, relative luminance)."""
+
+    def luminance(colour):
+        parts = [part / 255 for part in colour]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return sum(weight * part for weight, part in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+    darker, lighter = sorted(map(luminance, (one, other)))
+    return (lighter + 0.05) / (darker + 0.05)

@@ -191,6 +191,18 @@ def test_a_flood_is_refused_by_all_processes_together(site):
     assert site.ask("GET", f"/t/{site.made['code']}/")[0] == 200
 
 
+def test_who_sends_too_much_is_heard_out_and_told_so(site):
+    _, headers, _ = site.ask("GET", f"/t/{site.made['code']}/")
+    address, form = f"/t/{site.made['code']}/1/", {"rating-overall": "7", "comment": "x" * 9_000_000}
+    sent = browser(set_by(headers)["__Host-csrftoken"].value, address)
+
+    # Hung up on while it still sends, a browser would see a connection that failed, and try for minutes.
+    for _ in range(3):
+        status, _, body = post(site, address, form, sent)
+        assert status == 413
+        assert b"This is too long" in body
+
+
 class Raw:
     def __init__(self, text):
         self.text = text

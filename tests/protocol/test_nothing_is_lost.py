@@ -73,6 +73,24 @@ def test_after_many_tries_the_page_says_so_and_waits_for_a_press(page, study, pa
     assert ratings(study) == [(1, 7)]
 
 
+def test_a_comment_that_is_too_long_is_said_so_once_and_can_be_shortened(page, study, participant):
+    type(study).objects.update(comments=True)
+    person = participant(page).begin().hear_enough().choose(7)
+    sent = []
+    page.on("request", lambda request: sent.append(1) if RATING.search(request.url) else None)
+    page.locator("#comment").evaluate("box => { box.value = 'word '.repeat(1_700_000); }")
+
+    person.confirm()
+    expect(person.problem).to_contain_text("Your comment is too long to be stored")
+    expect(page.locator("#confirm")).to_be_enabled()
+    assert page.locator("#comment").evaluate("box => box.value.length") == 8_500_000
+    assert (len(sent), ratings(study)) == (1, [])
+
+    page.locator("#comment").fill("A word.")
+    person.confirm().at_clip(2)
+    assert ratings(study) == [(1, 7)]
+
+
 def test_an_answer_that_was_stored_but_not_acknowledged_is_stored_once(page, study, participant):
     person = participant(page).begin().hear_enough().choose(7)
     stored_unheard = []

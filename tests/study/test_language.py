@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from django.core.cache import cache
+from django.template.loader import render_to_string
 from django.utils import translation
 
 ROOT = Path(__file__).parents[2]
@@ -42,19 +43,27 @@ def compiled():
 def walk(listener, **headers):
     """Every page that a participant can meet, as HTML."""
     listener.client.defaults.update({f"HTTP_{name.upper()}": value for name, value in headers.items()})
+    listener.client.get(f"/s/{listener.study.slug}/?PROLIFIC_PID=5f3a9c0e1b2d4c5e6f708192")
     answers = [listener.open(), listener.client.post(f"/s/{listener.study.slug}/", {}), listener.begin()]
     answers += [listener.rate(overall="x"), listener.rate(position=1, overall="5")]
     listener.client.post(f"{listener.link}1/shown/")
     answers += [listener.rate(position=1, overall="5"), listener.open(), listener.go_on()]
     type(listener.study).objects.update(min_heard_seconds=0)
     answers += [listener.rate(overall="5"), listener.rate(position=1, overall="4"), listener.rate(overall="5")]
+    withdraw = f"{listener.link}withdraw/"
+    answers.append(listener.client.get(withdraw))
     listener.study.close()
-    return [answer.content.decode() for answer in [*answers, listener.open()]]
+    answers += [listener.open(), listener.client.post(withdraw)]
+    type(listener.study).objects.update(state="open")
+    answers += [listener.client.post(withdraw), listener.go_on()]
+    answers += [listener.begin(), listener.study.close() or listener.open()]
+    faults = [render_to_string(f"{name}.html") for name in ("400", "403_csrf", "413", "429", "500", "507")]
+    return [answer.content.decode() for answer in answers] + faults
 
 
 @pytest.fixture
 def listener(db, make_study, listener_of):
-    return listener_of(make_study({"A": 2}, comments=True, min_heard_seconds=10))
+    return listener_of(make_study({"A": 2}, comments=True, min_heard_seconds=10, completion_code="C1A2B3C4"))
 
 
 @pytest.fixture

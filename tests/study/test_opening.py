@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
+import soundfile
 from django.core.management import call_command
 from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
@@ -50,6 +51,22 @@ def test_an_opened_study_plays_equal_sounds(make_draft, make_clip, ada, tmp_path
         assert loudness.true_peak_dbtp(heard) <= -1
         assert len(heard) / audio.SAMPLE_RATE == pytest.approx(2, abs=0.1)
         assert not content.startswith((b"ID3", b"RIFF"))
+
+
+def test_sounds_begin_alike_and_have_one_format(make_draft):
+    study = make_draft({"CNN": 3, "Real": 2})
+
+    opening.open_study(study)
+
+    formats, lead_ins = set(), []
+    for content in sounds(study):
+        heard, rate = soundfile.read(io.BytesIO(content))
+        loud = np.abs(heard[:, 0]) > 0.05 * np.abs(heard).max()
+        formats.add((rate, heard.shape))
+        lead_ins.append(1000 * np.argmax(loud) / rate)
+    assert {(rate, shape[1]) for rate, shape in formats} == {(48_000, 2)}
+    assert len(formats) == 1
+    assert max(lead_ins) - min(lead_ins) <= 5  # milliseconds
 
 
 def test_each_label_has_the_sound_of_its_own_clip(make_draft):

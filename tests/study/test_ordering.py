@@ -95,6 +95,40 @@ RECORDED = {
 }
 
 
+# item/scale, r before one that is heard again; of place 5 and seed 8, the last of place 60: another cycle of subsets.
+RECORDED_WHOLE = [
+    (
+        {"order": "shuffle", "n_repeats": 2, "scales": (21, 22)},
+        "9/21 10/21 8/21 4/21 11/21 1/21 7/21 0/21 12/21 2/21 6/21 5/21 3/21 r8/21 r12/21 "
+        "1/22 9/22 10/22 2/22 11/22 5/22 3/22 7/22 6/22 8/22 4/22 0/22 12/22 r5/22 r11/22",
+    ),
+    (
+        {"order": "latin-square", "n_repeats": 2, "scales": (21, 22)},
+        "3/21 5/21 12/21 1/21 2/21 6/21 0/21 4/21 10/21 9/21 11/21 7/21 8/21 r4/21 r10/21 "
+        "12/22 9/22 11/22 7/22 1/22 0/22 6/22 4/22 3/22 8/22 2/22 10/22 5/22 r11/22 r8/22",
+    ),
+    (
+        {"order": "blocks", "n_repeats": 2, "scales": (21, 22), "separate": True},
+        "8/21 1/21 6/21 9/21 5/21 7/21 0/21 10/21 4/21 12/21 2/21 11/21 3/21 r8/21 r0/21 "
+        "11/22 1/22 5/22 12/22 0/22 9/22 4/22 2/22 10/22 6/22 7/22 3/22 8/22 r5/22 r12/22",
+    ),
+    ({"order": "latin-square", "n_clips": 5}, "6 8 1 12 11"),
+    ({"order": "shuffle", "n_clips": 5, "number": 60}, "8 2 0 1 12"),
+]
+
+
+@pytest.mark.parametrize(("wanted", "recorded"), RECORDED_WHOLE)
+def test_stored_seeds_give_the_passes_repeats_and_subsets_they_always_gave(wanted, recorded):
+    number = wanted.get("number", 5)
+    plan = Plan(conditions=REPORT, seed=3, **{name: value for name, value in wanted.items() if name != "number"})
+
+    assert " ".join(map(written, draw(plan, number, seed=8))) == recorded
+
+
+def written(place):
+    return "r" * place.is_repeat + str(place.item) + (f"/{place.scale}" if place.scale else "")
+
+
 # ---- full shuffle
 
 

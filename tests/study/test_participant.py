@@ -1,32 +1,17 @@
 """The participant's requests, one by one: what is shown, what is stored, and what changes nothing."""
 
 import json
+import random
 
 import pytest
+from django.conf import settings
 from django.test import Client
 from django.utils.html import escape
 
 from study.models import PlayEvent, Rating, Session, Trial
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    """The server's clock, which clock.forward(seconds) moves."""
-    from datetime import timedelta
-
-    from django.utils import timezone
-
-    class Clock:
-        now = timezone.now()
-
-        def forward(self, seconds):
-            self.now += timedelta(seconds=seconds)
-
-    clock = Clock()
-    monkeypatch.setattr(timezone, "now", lambda: clock.now)
-    return clock
+STYLE = (settings.ROOT / "static/css/participant.css").read_text()
 
 
 def stored(study):
@@ -225,6 +210,22 @@ def test_a_position_that_this_session_has_not_is_unknown(make_study, listener_of
     assert stored(listener.study) == []
 
 
+def test_a_thousand_trials_of_others_are_unknown_and_look_like_nothing(make_study, listener_of):
+    short, long = make_study({"A": 2}), make_study({"A": 12})
+    sessions, chance = [short.admit() for _ in range(5)], random.Random(1)
+    others = [trial.position for trial in long.admit().trials.all()][2:]
+    client, answer = Client(), {"rating-overall": "6"}
+    unknown = client.post(f"/t/{'A' * 22}/1/", answer)
+
+    seen = set()
+    for _ in range(1_000):
+        page = client.post(f"/t/{chance.choice(sessions).code}/{chance.choice(others)}/", answer)
+        seen.add((page.status_code, page.content))
+
+    assert seen == {(404, unknown.content)}
+    assert Rating.objects.count() == 0
+
+
 @pytest.mark.parametrize("value", [str(value) for value in range(1, 11)])
 def test_whole_numbers_from_one_to_ten_are_ratings(make_study, listener_of, value):
     listener = listener_of(make_study())
@@ -338,6 +339,18 @@ def test_several_scales_with_ranges_and_ends_of_their_own(make_study, listener_o
     assert stored(listener.study) == [(1, "overall", 10), (1, "rhythm", 0)]
 
 
+@pytest.mark.parametrize(
+    ("high", "columns"), [(2, 2), (3, 3), (5, 5), (6, 3), (7, 4), (8, 4), (9, 5), (10, 5), (11, 4), (12, 4)]
+)
+def test_the_rows_of_a_scale_on_a_phone_are_about_as_long(make_study, listener_of, high, columns):
+    listener = listener_of(make_study({"A": 1}, scales=({"high": high},)))
+
+    listener.begin()
+
+    assert f'data-columns="{columns}"' in listener.text
+    assert f'[data-columns="{columns}"]' in STYLE or columns == 5
+
+
 def test_scales_in_separate_passes_are_asked_one_at_a_time(make_study, listener_of):
     scales = ({"name": "overall"}, {"name": "rhythm"})
     listener = listener_of(make_study({"A": 2}, scales=scales, separate_passes=True))
@@ -366,7 +379,7 @@ def test_a_hidden_repeat_looks_like_any_other_clip(make_study, listener_of):
     assert Trial.objects.get(is_repeat=True).position == 3
 
 
-@pytest.mark.parametrize("comment", ["a+b & 100%41", "=1+1", "Nan", "007", "é日本🎺\r\nnext", "x" * 1_000_000])
+@pytest.mark.parametrize("comment", ["a+b & 100%41", "=1+1", "Nan", "007", "é日本🎺\r\nnext", "x" * 7_900_000])
 def test_a_comment_is_kept_as_it_was_written(make_study, listener_of, comment):
     listener = listener_of(make_study(comments=True))
     listener.begin()
@@ -507,6 +520,35 @@ def test_a_clock_that_was_set_back_never_makes_a_time_below_nothing(listener, cl
     assert listener.rate(position=2, overall="7", heard_seconds="12").status_code == 422
 
 
+@pytest.mark.parametrize("jump", [-86_400, -3600, 3600, 86_400])
+def test_a_clock_that_jumps_while_a_clip_plays_refuses_nobody_and_makes_no_time_negative(listener, clock, jump):
+    while listener.position:
+        show(listener, listener.position)
+        clock.forward(6 + jump)
+        listener.client.post(f"{listener.link}{listener.position}/heard/", {"heard_seconds": "6", "plays": "1"})
+        clock.forward(6 - jump)
+        assert listener.rate(overall="7", heard_seconds="12", follow=False).status_code == 303
+        clock.forward(jump)
+        listener.go_on()
+        clock.forward(-jump)
+
+    trials = list(Trial.objects.all())
+    assert [trial.heard_seconds for trial in trials] == [12] * 3
+    assert all(trial.rated_at >= trial.shown_at for trial in trials)
+
+
+@pytest.mark.parametrize("jump", [-3600, 3600])
+def test_a_clock_that_jumps_for_good_loses_nothing_either(listener, clock, jump):
+    show(listener)
+    clock.forward(12 + jump)
+
+    assert listener.rate(overall="7", heard_seconds="12", follow=False).status_code == 303
+
+    trial = Trial.objects.get(position=1)
+    assert (trial.heard_seconds, trial.rated_at >= trial.shown_at) == (12, True)
+    assert listener.study.admit().n_trials == 3
+
+
 def test_a_page_that_is_shown_again_after_the_clock_was_set_back_counts_from_then_on(listener, clock):
     show(listener)
     clock.forward(-3600)
@@ -632,11 +674,14 @@ def test_nothing_a_participant_gets_is_kept_by_a_cache(make_study, listener_of):
     assert [page.headers["Cache-Control"] for page in pages] == ["private, no-store"] * 7
 
 
-def test_a_body_beyond_all_measure_is_refused(make_study, listener_of):
+def test_a_body_beyond_all_measure_is_refused_in_words(make_study, listener_of):
     listener = listener_of(make_study(comments=True))
     listener.begin()
 
-    assert listener.rate(overall="5", comment="x" * 3_000_000).status_code == 400
+    page = listener.rate(overall="5", comment="x" * 8_000_000)
+
+    assert page.status_code == 413
+    assert "What you wrote is longer than this site can take in" in listener.text
     assert stored(listener.study) == []
 
 

@@ -82,6 +82,17 @@ def test_who_has_finished_cannot_take_part_again(sent):
     assert Session.objects.count() == 1
 
 
+def test_who_gets_a_code_is_not_told_to_close_the_page_before_it_is_used(sent):
+    listener = sent()
+    listener.begin()
+
+    thanks = rate_all(listener)
+
+    assert "C1A2B3C4" in thanks
+    assert "Go back to Prolific" in thanks
+    assert "You can close this page now." not in thanks
+
+
 def test_two_persons_are_two_and_a_list_of_ones_own_is_another_recruiter(sent):
     for listener in (sent(), sent(name="another"), sent("participant")):
         listener.begin()
