@@ -12,6 +12,7 @@ import pytest
 from tests.deployed import HOST, ROOT, ask_by_tls, behind_nginx, deployed, environment_file, unit, wait_until
 
 UNITS = sorted(path.name for path in (ROOT / "deploy").glob("*.service"))
+TIMERS = sorted(path.name for path in (ROOT / "deploy").glob("*.timer"))
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +54,27 @@ def test_the_nights_backup_restores(site):
     assert site.manage("restore", str(backup), "--overwrite").startswith("The site is what it was at ")
 
 
+def test_the_weeks_look_at_all_files_finds_them_whole_and_fails_once_one_is_not(site):
+    site.populated()
+    command = unit("earmark-check.service")["Service"]["ExecStart"].replace("/opt/earmark", str(site.code)).split()
+
+    assert site.run(*command) == "Rows, files and counts agree.\n"
+
+    next((site.folder / "data" / "media" / "masters").iterdir()).unlink()
+    looked = subprocess.run(command, cwd=site.code, env=site.environment, capture_output=True, text=True, check=False)
+    assert (looked.returncode, looked.stdout.count("\n")) == (1, 1)
+
+
+@pytest.mark.parametrize("name", TIMERS)
+def test_a_timer_starts_a_unit_that_is_there_at_a_time_that_comes(name):
+    timer = unit(name)
+
+    assert name.replace("timer", "service") in UNITS
+    assert timer["Install"]["WantedBy"] == "timers.target"
+    if shutil.which("systemd-analyze"):
+        subprocess.run(["systemd-analyze", "calendar", timer["Timer"]["OnCalendar"]], capture_output=True, check=True)
+
+
 @pytest.mark.parametrize("name", UNITS)
 def test_a_unit_is_what_systemd_understands(name, tmp_path):
     if shutil.which("systemd-analyze") is None:
@@ -69,7 +91,7 @@ def test_a_unit_is_what_systemd_understands(name, tmp_path):
 
 
 def test_every_unit_runs_as_nobody_in_particular_with_the_same_environment():
-    assert len(UNITS) == 3
+    assert len(UNITS) == 4
     for name in UNITS:
         service = unit(name)["Service"]
         assert (service["User"], service["EnvironmentFile"]) == ("earmark", "/etc/earmark.env")
