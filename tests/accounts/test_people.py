@@ -277,6 +277,47 @@ def test_everybody_reads_their_log_and_staff_everybodys(client_of, sue, ada, ben
         client.get("/accounts/log/")
 
 
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ({"who": "ADA"}, ["opened", "began"]),
+        ({"who": "earmark"}, ["was locked out"]),
+        ({"words": "pilot OPEN"}, ["opened"]),
+        ({"words": "study"}, ["opened"]),
+        ({"since": "2026-03-02"}, ["opened", "was locked out"]),
+        ({"since": "2026-03-02", "who": "ada", "kind": "study"}, ["opened"]),
+        ({"who": "nobody"}, []),
+        # What makes no sense narrows nothing.
+        ({"since": "soon"}, ["opened", "was locked out", "began"]),
+        ({"who": "a\0b", "subject": "\0", "kind": "k" * 50}, ["opened", "was locked out", "began"]),
+    ],
+)
+def test_the_log_is_narrowed_to_who_what_and_when(client_of, sue, ada, asked, found):
+    study = Study.objects.create(owner=ada, title="Pilot")
+    for day, who, deed, subject in (
+        (1, ada, "began", ada),
+        (2, None, "was locked out", ada),
+        (2, ada, "opened", study),
+    ):
+        change = Change.objects.note(who, deed, subject)
+        Change.objects.filter(pk=change.pk).update(at=f"2026-03-{day:02d}T12:00Z")
+
+    page = client_of(sue).get("/accounts/log/", asked)
+
+    assert (page.status_code, [row[2] for row in rows_of(page)]) == (200, found)
+
+
+def test_a_narrowed_log_goes_on_over_its_pages(client_of, ada, sue):
+    for number in range(51):
+        Change.objects.note(ada, f"did {number:02d}", ada)
+        Change.objects.note(sue, "looked after it", sue)
+
+    first = client_of(sue).get("/accounts/log/?who=ada&words=did")
+    further = re.search(r'href="([^"]+)" rel="next"', first.content.decode())[1].replace("&amp;", "&")
+
+    assert [row[2] for row in rows_of(client_of(sue).get("/accounts/log/" + further))] == ["did 00"]
+
+
 def test_the_log_of_one_thing_goes_on_over_its_pages(client_of, ada, ben):
     study = Study.objects.create(owner=ada, title="Pilot")
     for number in range(51):
