@@ -1,3 +1,6 @@
+from functools import reduce
+from operator import or_
+
 from django import forms
 from django.contrib.auth.forms import UserCreationForm
 from django.db.models import Q
@@ -5,7 +8,7 @@ from django.utils.http import urlencode
 
 from accounts.models import Researcher
 
-EARMARK = "Earmark"  # as the log calls a command or a worker
+EARMARK = "earmark"  # as the log calls a command or a worker
 
 
 class JoinForm(UserCreationForm):
@@ -43,9 +46,10 @@ class LogForm(forms.Form):
         wanted = {name: value for name, value in self.cleaned_data.items() if value}
         exact = {"kind": "kind", "subject": "subject", "since": "at__date__gte"}
         changes = changes.filter(**{exact[name]: value for name, value in wanted.items() if name in exact})
-        if "who" in wanted:
-            commands = Q(researcher=None) if wanted["who"].lower() == EARMARK.lower() else Q()
-            changes = changes.filter(Q(researcher__username__iexact=wanted["who"]) | commands)
+        for word in wanted.get("who", "").split():
+            people = [Q(**{f"researcher__{name}__icontains": word}) for name in ("username", "first_name", "last_name")]
+            commands = [Q(researcher=None)] if word.lower() == EARMARK else []
+            changes = changes.filter(reduce(or_, people + commands))
         for word in wanted.get("words", "").split():
             changes = changes.filter(Q(deed__icontains=word) | Q(title__icontains=word) | Q(kind__icontains=word))
         return changes

@@ -46,6 +46,15 @@ def test_an_invited_person_chooses_name_and_password_and_is_in(invite, client):
     assert Client().login(username="cleo", password="a long enough one", request=answer.wsgi_request)
 
 
+def test_what_a_password_has_to_be_belongs_to_its_field(invite, client):
+    page = client.get(invite()).content.decode()
+
+    # A list within a paragraph would end it, and describe nothing.
+    [rules] = re.findall(r'<div class="help" id="id_password1_helptext">(.*?)</div>', page, re.DOTALL)
+    assert rules.count("<li>") == 3
+    assert 'aria-describedby="id_password1_helptext"' in page
+
+
 def test_the_link_is_stored_as_a_hash_alone(invite):
     token = invite().split("/")[-2]
 
@@ -281,7 +290,8 @@ def test_everybody_reads_their_log_and_staff_everybodys(client_of, sue, ada, ben
     ("asked", "found"),
     [
         ({"who": "ADA"}, ["opened", "began"]),
-        ({"who": "earmark"}, ["was locked out"]),
+        ({"who": "Lovelace ada"}, ["opened", "began"]),
+        ({"who": "Earmark"}, ["was locked out"]),
         ({"words": "pilot OPEN"}, ["opened"]),
         ({"words": "study"}, ["opened"]),
         ({"since": "2026-03-02"}, ["opened", "was locked out"]),
@@ -294,6 +304,7 @@ def test_everybody_reads_their_log_and_staff_everybodys(client_of, sue, ada, ben
 )
 def test_the_log_is_narrowed_to_who_what_and_when(client_of, sue, ada, asked, found):
     study = Study.objects.create(owner=ada, title="Pilot")
+    Researcher.objects.filter(pk=ada.pk).update(first_name="Ada", last_name="Lovelace")
     for day, who, deed, subject in (
         (1, ada, "began", ada),
         (2, None, "was locked out", ada),
