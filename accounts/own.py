@@ -6,11 +6,10 @@ from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
 from django.shortcuts import redirect, render
 from django.urls import reverse_lazy
-from django.utils.http import urlencode
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.forms import JoinForm
+from accounts.forms import JoinForm, LogForm
 from accounts.models import Change, Invitation
 
 CHANGES_A_PAGE = 50
@@ -48,11 +47,11 @@ def account(request):
 @login_required
 @require_safe
 def log(request):
-    """All that its reader may know of, or what was done to one thing."""
-    changes = Change.objects.visible_to(request.user).select_related("researcher")
-    of_one = {name: request.GET[name] for name in ("kind", "subject") if name in request.GET}
-    page = Paginator(changes.filter(**of_one), CHANGES_A_PAGE).get_page(request.GET.get("page"))
-    return render(request, "accounts/log.html", {"page": page, "query": urlencode(of_one)})
+    """All that its reader may know of, or what was done to one thing, by somebody, since a day."""
+    form = LogForm(request.GET)
+    changes = form.found(Change.objects.visible_to(request.user).select_related("researcher"))
+    page = Paginator(changes, CHANGES_A_PAGE).get_page(request.GET.get("page"))
+    return render(request, "accounts/log.html", {"page": page, "form": form, "query": form.query()})
 
 
 class PasswordChangeView(views.PasswordChangeView):

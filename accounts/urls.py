@@ -1,14 +1,8 @@
 from django.contrib.auth import views
-from django.urls import path, reverse_lazy
+from django.urls import path
 
 from accounts import own, people
-
-reset = views.PasswordResetView.as_view(
-    template_name="accounts/forgotten.html",
-    email_template_name="accounts/reset_mail.txt",
-    subject_template_name="accounts/reset_subject.txt",
-    success_url=reverse_lazy("accounts:password_reset_done"),
-)
+from accounts.forgotten import PasswordResetView
 
 app_name = "accounts"
 urlpatterns = [
@@ -17,7 +11,7 @@ urlpatterns = [
     path("", own.account, name="account"),
     path("log/", own.log, name="log"),
     path("password/", own.PasswordChangeView.as_view(), name="password_change"),
-    path("forgotten/", reset, name="password_reset"),
+    path("forgotten/", PasswordResetView.as_view(), name="password_reset"),
     path(
         "forgotten/sent/",
         views.PasswordResetDoneView.as_view(template_name="accounts/reset_sent.html"),

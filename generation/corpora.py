@@ -49,6 +49,17 @@ def register(owner, name, folder):
     return corpus
 
 
+def why_not_whole(corpus):
+    """Return in a sentence what became of a corpus on the disk, or None where it is what was stored."""
+    try:
+        packed.open_corpus(corpus.path)
+        if packed.checksum(corpus.path) == corpus.checksum:
+            return None
+    except (CorpusError, OSError):
+        return f"The corpus “{corpus}” ({corpus.folder}) is gone, or not whole."
+    return f"The corpus “{corpus}” ({corpus.folder}) is not what was stored."
+
+
 def is_up_to_date(corpus):
     """Whether the corpus is there and the files of its source are those that it was made of."""
     source = Path(corpus.card["source"])

@@ -44,9 +44,17 @@ def make_clip(job, index, roll, folder, *, title, source, provenance):
 def prepared_roll(job, index, roll, folder, *, provenance, **about):
     """Return the clip that this roll makes. Raises ValueError if there is nothing to hear."""
     path = folder / f"{index}.npz"
-    lpd.write(path, roll)
     provenance = {**provenance, "renderer": render.RENDERER}
-    return _prepared(job, index, render.render(roll), folder, {"roll": path}, provenance, **about)
+    return _prepared(job, index, played(roll, path), folder, {"roll": path}, provenance, **about)
+
+
+def played(roll, path):
+    """Write the roll and return the sound of what was written, in which LPD lets go of a note that is struck again at once.
+
+    So every clip is played from the roll that is kept, and one brought as MIDI has no finer notes than those of LPD.
+    """
+    lpd.write(path, roll)
+    return render.render(lpd.read(path))
 
 
 def prepared_sound(job, index, sound, folder, *, provenance, **about):

@@ -25,12 +25,10 @@ class Remade:
 
 def remake(clip):
     """Make the clip again and compare. Raises Refused, one sentence, where that cannot be done."""
-    if clip.source == Clip.Source.UPLOADED:
-        raise Refused("It was brought as a file: there is nothing that it could be made from again.")
+    made_of = {Clip.Source.REFERENCE: _reference, Clip.Source.GENERATED: _sampled, Clip.Source.UPLOADED: _brought}
     with passing_folder() as folder:
-        roll = _reference(clip) if clip.source == Clip.Source.REFERENCE else _sampled(clip, folder)
-        lpd.write(folder / "again.npz", roll)
-        audio.write_master(folder / "again.flac", loudness.level(render.render(roll)))
+        sound = playing.played(made_of[clip.source](clip, folder), folder / "again.npz")
+        audio.write_master(folder / "again.flac", loudness.level(sound))
         sums = clip.provenance.get("sha256", {})
         return Remade(
             sha256(folder / "again.npz") == sums.get("roll"),
@@ -62,7 +60,7 @@ def _checkpoint_of(clip):
     return found
 
 
-def _reference(clip):
+def _reference(clip, folder):
     """Return the opening of the piece that it was taken from."""
     if clip.corpus is None:
         raise Refused("Its corpus is not known here.")
@@ -75,6 +73,17 @@ def _reference(clip):
     if index is None:
         raise Refused(f"Its piece is not in the corpus “{clip.corpus}” any more.")
     return pianoroll.opening(pieces.roll(index), clip.provenance["seconds"])
+
+
+def _brought(clip, folder):
+    """Return the roll that is kept of it: the file that it came in is not."""
+    if not clip.roll:
+        raise Refused("It was brought as sound: there is nothing that it could be made from again.")
+    try:
+        with clip.roll.open("rb") as file:
+            return lpd.read(file)
+    except FileNotFoundError:
+        raise Refused("Its roll is gone from the storage.") from None
 
 
 def _changes(made):

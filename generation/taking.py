@@ -76,8 +76,6 @@ class Batch:
             upload.refuse(f"{upload.name}: {refusal}", refusal.problem)
         except Stopped:
             raise
-        except FileNotFoundError:
-            upload.refuse(f"{upload.name}: It is gone from the storage; bring it again.", "file.gone")
         except Exception as failure:
             if faults.of_machine(failure):
                 raise

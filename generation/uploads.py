@@ -51,12 +51,16 @@ def written_checkpoint(file, folder, card=None):
 
 
 def received(file, path):
-    """Copy an upload to a path of ours. Raises Refusal if it is empty or too large."""
+    """Copy an upload to a path of ours. Raises Refusal if it is empty, too large or not there any more."""
     if not file.size:
         raise Refusal("The file is empty.", "file.empty")
     if file.size > MOST_BYTES:
         raise Refusal(f"It has {file.size / 1e6:.0f} MB; the most is {MOST_BYTES / 1e6:.0f} MB.", "file.size")
-    with file.open("rb") as content, open(path, "wb") as copy:
+    try:
+        content = file.open("rb")
+    except FileNotFoundError:
+        raise Refusal("It is gone from the storage; bring it again.", "file.gone") from None
+    with content, open(path, "wb") as copy:
         copy.writelines(content.chunks())
     return path
 
@@ -90,4 +94,4 @@ class Named:
     """An upload's bytes as a file of the name it came with."""
 
     def __init__(self, upload):
-        self.name, self.size, self.open = upload.name, upload.file.size, upload.file.open
+        self.name, self.size, self.open = upload.name, upload.n_bytes, upload.file.open

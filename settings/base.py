@@ -142,6 +142,8 @@ CONTENT_SECURITY_POLICY = {
 }
 # How many answers a session may send at once, and how often one more from then on; None: as many as it likes.
 ANSWERS_OF_A_SESSION: dict | None = None
+# How many letters with a new password's link go to an address, and how many are asked for from one; None: any number.
+FORGOTTEN_PASSWORDS: dict | None = None
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = True

@@ -11,10 +11,15 @@ ALLOWED_HOSTS = allowed_hosts(env)
 CSRF_TRUSTED_ORIGINS = [f"https://{'*' if host.startswith('.') else ''}{host}" for host in ALLOWED_HOSTS]
 # Without EMAIL_URL what would be mailed is written to the log, for whoever looks after the site to pass on.
 globals().update(env.email_url("EMAIL_URL", default="consolemail://"))
-EMAIL_TIMEOUT = 10  # seconds: nobody's page waits longer for a mail server
+EMAIL_TIMEOUT = 10  # seconds, for which one letter keeps the next waiting
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env("EMAIL_FROM", default=f"earmark@{ALLOWED_HOSTS[0].lstrip('.')}")
 # Who answers faster than this for long does not listen; thirty people behind one address are thirty sessions.
 ANSWERS_OF_A_SESSION = {"burst": 10, "every_seconds": 2}
+# Three letters at once and then three an hour; thirty people who all forget twice within an hour do not meet the other.
+FORGOTTEN_PASSWORDS = {
+    "to_an_address": {"burst": 3, "every_seconds": 1200},
+    "from_an_address": {"burst": 60, "every_seconds": 60},
+}
 SECURE_SSL_REDIRECT = True
 SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
 TRUSTED_PROXIES = env.int("TRUSTED_PROXIES", default=1)

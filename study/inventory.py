@@ -7,8 +7,8 @@ from functools import partial
 
 from django.core.files.base import ContentFile
 
-from generation import storing, tidying
-from generation.models import Checkpoint, Clip, Upload
+from generation import corpora, storing, tidying
+from generation.models import Checkpoint, Clip, Corpus, Upload
 from study import opening, recounting
 from study.models import Analysis, Stimulus, Study
 
@@ -26,6 +26,7 @@ def faults():
     for model, field in tidying.file_fields():
         for row in model._base_manager.exclude(**{field.name: ""}).iterator():
             yield from _faults_of(row, field.name)
+    yield from (Fault(sentence) for sentence in map(corpora.why_not_whole, Corpus.objects.all()) if sentence)
     for path in tidying.files_without_row():
         if tidying.is_older(path, tidying.GRACE):
             yield Fault(f"The file {tidying.name_of(path)} belongs to nothing.", path.unlink)

@@ -28,7 +28,8 @@ def plan(request):
 
 def _suggested(request):
     """Return what the form begins with: the design of a draft that is named, as far as it goes."""
-    study = Study.objects.visible_to(request.user).filter(slug=request.GET.get("study", "")).first()
+    slug = request.GET.get("study", "").replace("\0", "")  # PostgreSQL knows no text that holds one
+    study = Study.objects.visible_to(request.user).filter(slug=slug).first()
     initial = {"source": planning.CAUTIOUS}
     if study is None:
         return initial

@@ -4,6 +4,7 @@ import configparser
 import http.client
 import json
 import os
+import re
 import secrets
 import shlex
 import shutil
@@ -130,18 +131,19 @@ def behind_nginx(site, folder):
     ours = (ROOT / "deploy" / "nginx.conf").read_text()
     for there, here in {
         "127.0.0.1:8000": f"127.0.0.1:{site.port}",
-        "listen 80": f"listen {plain}",
-        "listen [::]:80": f"listen [::]:{plain}",
-        "listen 443": f"listen {tls}",
-        "listen [::]:443": f"listen [::]:{tls}",
         f"/etc/letsencrypt/live/{HOST}": folder,
         "/var/log/nginx": folder,
     }.items():
         assert there in ours
         ours = ours.replace(there, str(here))
+    # In one go: a port by chance may begin like the other one.
+    ports = {"80": plain, "443": tls}
+    ours = re.sub(r"(?<=listen )(\[::\]:)?(80|443)\b", lambda port: f"{port[1] or ''}{ports[port[2]]}", ours)
     (folder / "site.conf").write_text(ours)
+    own = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     (folder / "nginx.conf").write_text(
-        f"pid {folder}/nginx.pid; error_log stderr; daemon off; events {{}} http {{ access_log off; include site.conf; }}"
+        f"pid {folder}/nginx.pid; error_log stderr; daemon off; events {{}} "
+        f"http {{ access_log off; {own} include site.conf; }}"
     )
     command = ["nginx", "-p", folder, "-c", folder / "nginx.conf"]
     tested = subprocess.run([*command, "-t"], capture_output=True, text=True, check=False)

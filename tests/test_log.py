@@ -1,5 +1,6 @@
 """Every change stands in the log: each address that changes something is asked to, and has to have said so."""
 
+import re
 import uuid
 
 import pytest
@@ -154,6 +155,15 @@ def test_a_change_stands_in_the_log(world, sent, name):
     assert deed in {change.deed for change in new}, text(answer)
     author = {"accounts:join": "cleo"}.get(name, "ada" if who == "owner" else "sue")
     assert {change.researcher.username for change in new} == {author}
+    assert not [secret for secret in secrets_of(world, data, answer) if secret in str(list(Change.objects.values()))]
+
+
+def secrets_of(world, data, answer):
+    """What opens an account or a session: passwords that were sent, links that the page shows, codes of participants."""
+    sent = data if isinstance(data, dict) else {}
+    passwords = {value for name, value in sent.items() if "password" in name}
+    links = re.findall(r"/accounts/(?:invitation|forgotten/\w+)/([\w-]+)/", answer.content.decode())
+    return {*passwords, *links, str(world.session.code)}
 
 
 def test_what_is_refused_stands_in_no_log(world):

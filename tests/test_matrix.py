@@ -165,6 +165,26 @@ def test_everybody_is_answered_as_the_table_says(world):
     assert asked > 14 * len(PAGES)
 
 
+def test_no_page_is_a_fault_where_every_file_is_gone(world, settings, tmp_path):
+    for file in [path for path in tmp_path.rglob("*") if path.is_file()]:
+        file.unlink()
+    settings.CORPUS_DIR = settings.RUN_DIR = tmp_path / "nowhere"
+    client = world.clients["owner"]
+    client.raise_request_exception = False
+
+    answers = {}
+    for name in PAGES:
+        for study in ("draft", "open", "closed") if name.startswith("study:") else ("draft",):
+            response = client.get(world.address(name, study))
+            answers.setdefault(response.status_code, []).append((name, study))
+            response.getvalue()  # reads a file to its end
+
+    assert {code: pages for code, pages in answers.items() if code >= 500} == {
+        503: [("healthz", "draft"), *(("study:sound", study) for study in ("draft", "open", "closed"))]
+    }
+    assert len(answers[200]) > 100
+
+
 def test_what_strangers_are_not_told_is_on_the_owners_pages(world):
     for name in ("study:study", "study:results", "generation:clip", "generation:checkpoint", "generation:jobs"):
         assert SECRET in ask(world.clients["owner"], "GET", world.address(name, "draft"))[1]

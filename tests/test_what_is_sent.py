@@ -7,7 +7,7 @@ from urllib.parse import quote
 import pytest
 from django import forms
 from django.apps import apps
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -252,3 +252,32 @@ def test_a_link_that_a_job_shows_is_the_sites_own(world):
 
     links = [job.settings["link"] for job in Job.objects.filter(kind="coverage")]
     assert links == ["/studies/plan/", "/studies/plan/"]
+
+
+# A null character, which PostgreSQL knows in no text
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/studies/plan/?study=a%00b",
+        "/accounts/log/?who=a%00b&kind=%00&subject=%00&words=%00&since=%00",
+        "/runs/new/?family=%00&corpus=%00",
+        "/clips/?page=%00",
+        "/s/of-open/?PROLIFIC_PID=a%00b",
+        "/accounts/forgotten/MQ%00/a-b/",
+    ],
+)
+def test_a_null_character_in_an_address_reaches_no_database(world, address):
+    asked = []
+
+    def look(execute, sql, params, many, context):
+        asked.append(params)
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(look):
+        answer = world.clients["owner"].get(address)
+
+    assert answer.status_code < 500
+    assert len(asked) > 0
+    assert [params for params in asked if "\0" in "".join(map(str, params or ()))] == []

@@ -243,6 +243,19 @@ def test_a_mistake_of_ours_costs_one_file_and_not_the_others(bring, monkeypatch)
     assert uploads["b.mid"].state == "taken"
 
 
+def test_bytes_that_vanished_cost_one_file_and_not_the_others(client_of, ada):
+    client, batch = client_of(ada), uuid.uuid4()
+    for name, content in {"gone.mid": midi.write(roll_of_bars()), "here.wav": wav()}.items():
+        send_one(client, batch, name, content)
+    Path(Upload.objects.get(name="gone.mid").file.path).unlink()
+
+    work.run(Job.objects.ask_for_reading(ada, Upload.objects.all(), 30).pk)
+
+    gone, here = Upload.objects.order_by("name")
+    assert (gone.state, gone.problem, here.state) == ("refused", "file.gone", "taken")
+    assert gone.reason == "gone.mid: It is gone from the storage; bring it again."
+
+
 def test_a_refused_file_is_listed_for_a_week_without_its_bytes(bring, client_of, ada):
     bring(page__wav=b"<html></html>", good__wav=wav())
     page = client_of(ada).get("/uploads/").content.decode()

@@ -38,6 +38,16 @@ def test_a_file_that_has_no_room_is_refused_with_what_is_used_and_allowed(client
     assert "Your files take 2.0 MB of the 2.5 MB" in client.get("/uploads/").content.decode()
 
 
+def test_very_many_small_files_take_no_more_of_the_disk_than_the_quota(client_of, ada, settings, tmp_path):
+    settings.MEDIA_ROOT, settings.QUOTA_BYTES = tmp_path, 20_500
+    client = client_of(ada)
+
+    codes = [send(client, 1_000).status_code for _ in range(100)]
+
+    assert codes == [200] * 20 + [422] * 80
+    assert sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()) == 20_000
+
+
 def test_files_that_come_at_the_same_moment_do_not_pass_it_together(client_of, ada, settings):
     settings.QUOTA_BYTES = 2_500
     clients, codes, gate = [client_of(ada) for _ in range(8)], [], threading.Barrier(8)

@@ -7,8 +7,11 @@ from django.core.management import CommandError, call_command
 
 from generation import work
 from generation.models import Clip, Job
+from music import lpd, midi, pianoroll
+from tests.generation.test_bringing import bring
 from tests.generation.test_storing import files
 
+__all__ = ["bring"]
 pytestmark = pytest.mark.django_db
 
 
@@ -63,8 +66,31 @@ def test_what_was_another_version_is_named(reference):
     ]
 
 
-def test_what_was_brought_cannot_be_made_again(ada, make_clip):
-    with pytest.raises(CommandError, match="It was brought as a file: there is nothing that it could be made from"):
+@pytest.fixture
+def brought(bring):
+    # Struck again at once, and held: what LPD's cells say less finely than MIDI.
+    bring(piece__mid=midi.write(pianoroll.roll_of([(0, 24, 1, 60, 90), (24, 96, 1, 60, 90), (0, 30, 0, 36, 90)], 96)))
+    return Clip.objects.get()
+
+
+def test_a_roll_that_was_brought_is_played_again_from_what_is_kept_of_it(brought):
+    code, lines = remake(brought)
+
+    assert (code, lines[0]) == (0, "It was brought as a file: its sound was made again, from the roll that is kept.")
+    assert lines[1:] == SAME[1]
+
+
+def test_a_roll_that_was_brought_and_is_another_now_is_told(brought):
+    lpd.write(brought.roll.path, pianoroll.roll_of([(0, 96, 1, 61, 90)], 96))
+
+    assert remake(brought)[1][1:] == ["The roll is different.", "The sound is different."]
+    brought.roll.storage.delete(brought.roll.name)
+    with pytest.raises(CommandError, match="Its roll is gone from the storage"):
+        remake(brought)
+
+
+def test_what_was_brought_as_sound_cannot_be_made_again(ada, make_clip):
+    with pytest.raises(CommandError, match="It was brought as sound: there is nothing that it could be made from"):
         remake(make_clip(ada, source=Clip.Source.UPLOADED))
 
 

@@ -12,6 +12,7 @@ import pytest
 from tests.deployed import HOST, ROOT, ask_by_tls, behind_nginx, deployed, environment_file, unit, wait_until
 
 UNITS = sorted(path.name for path in (ROOT / "deploy").glob("*.service"))
+TIMERS = sorted(path.name for path in (ROOT / "deploy").glob("*.timer"))
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +54,33 @@ def test_the_nights_backup_restores(site):
     assert site.manage("restore", str(backup), "--overwrite").startswith("The site is what it was at ")
 
 
+def test_the_weeks_look_at_all_files_names_those_that_are_gone_and_fails(site):
+    site.populated()
+    command = unit("earmark-check.service")["Service"]["ExecStart"].replace("/opt/earmark", str(site.code)).split()
+
+    def look():
+        done = subprocess.run(command, cwd=site.code, env=site.environment, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout.splitlines()
+
+    _, before = look()
+    next((site.folder / "data" / "media" / "masters").iterdir()).unlink()
+    code, after = look()
+
+    assert set(before) == {"The corpus “Ten” (ten) is gone, or not whole."}  # this site has but its row
+    [fault] = set(after) - set(before)
+    assert (code, fault.startswith("The master of clip “CNN "), fault.endswith(" is gone.")) == (1, True, True)
+
+
+@pytest.mark.parametrize("name", TIMERS)
+def test_a_timer_starts_a_unit_that_is_there_at_a_time_that_comes(name):
+    timer = unit(name)
+
+    assert name.replace("timer", "service") in UNITS
+    assert timer["Install"]["WantedBy"] == "timers.target"
+    if shutil.which("systemd-analyze"):
+        subprocess.run(["systemd-analyze", "calendar", timer["Timer"]["OnCalendar"]], capture_output=True, check=True)
+
+
 @pytest.mark.parametrize("name", UNITS)
 def test_a_unit_is_what_systemd_understands(name, tmp_path):
     if shutil.which("systemd-analyze") is None:
@@ -69,7 +97,7 @@ def test_a_unit_is_what_systemd_understands(name, tmp_path):
 
 
 def test_every_unit_runs_as_nobody_in_particular_with_the_same_environment():
-    assert len(UNITS) == 3
+    assert len(UNITS) == 4
     for name in UNITS:
         service = unit(name)["Service"]
         assert (service["User"], service["EnvironmentFile"]) == ("earmark", "/etc/earmark.env")

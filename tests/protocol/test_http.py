@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 import pytest
 from django.urls import URLPattern, get_resolver
 
-from tests.deployed import HOST, deployed
+from tests.deployed import HOST, deployed, wait_until
 
 POLICY = {
     "default-src 'self'",
@@ -120,9 +120,11 @@ def test_a_mail_leads_to_this_site_whatever_name_it_was_asked_for_by(site):
         assert status == (403 if "Origin" in headers else 302)
     assert site.ask("POST", address, host="evil.example")[0] == 400
 
-    mails = "".join(path.read_text() for path in site.mails.iterdir())
-    assert set(re.findall(r"https?://([^/\s]+)/", mails)) == {HOST}
-    assert len(re.findall(r"https://", mails)) == 2
+    def mails():
+        return "".join(path.read_text() for path in site.mails.iterdir())
+
+    wait_until(lambda: mails().count("https://") == 2, "the letters did not leave")
+    assert set(re.findall(r"https?://([^/\s]+)/", mails())) == {HOST}
 
 
 def browser(token, address):

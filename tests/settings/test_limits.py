@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from settings import limits
-from settings.limits import Turns
+from accounts import turns as turning
+from accounts.turns import Turns
 from study.models import Rating
 from tests.listeners import listener_of, make_study
 
@@ -20,7 +20,7 @@ BURST, EVERY = 10, 2.0
 def clock(monkeypatch):
     """clock(seconds): let so much time go by for everybody's turns."""
     now = [1000.0]
-    monkeypatch.setattr(limits.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(turning.time, "monotonic", lambda: now[0])
     return lambda seconds: now.__setitem__(0, now[0] + seconds)
 
 
@@ -56,7 +56,7 @@ def test_what_was_written_before_the_machine_started_is_forgotten(turns, clock):
 
 def test_four_processes_share_one_burst(tmp_path):
     code = (
-        "import pathlib, sys; from settings.limits import Turns;"
+        "import pathlib, sys; from accounts.turns import Turns;"
         "turns = Turns(pathlib.Path(sys.argv[1]), 10_000, 3600); print('ready', flush=True); input();"
         "print(sum(turns.wait('a') == 0 for _ in range(5_000)))"
     )

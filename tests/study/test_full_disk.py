@@ -6,15 +6,17 @@ from pathlib import Path
 
 import pytest
 from django.core.files.storage import default_storage
+from django.db import connection
 from django.utils import timezone
 
 from generation import faults, work
 from generation.models import Job
 from study import opening
-from study.models import Study
+from study.models import Rating, Study
 from tests.console import address
 
 pytestmark = pytest.mark.django_db
+MOST_PAGES = 2**32 - 2  # SQLite's own limit
 
 
 def stored(folder):
@@ -34,6 +36,40 @@ def test_a_draft_whose_sounds_find_no_room_says_so_and_opens_later(draft, small_
     small_disk()
     opening.open_study(draft)
     assert (draft.state, draft.problem, len(stored("sounds"))) == (Study.State.OPEN, "", 3)
+
+
+@pytest.fixture
+def limit_pages(transactional_db):
+    """limit_pages(): let the database have no more pages than it has; limit_pages(n): so many."""
+
+    def limit(n=1):
+        with connection.cursor() as cursor:
+            cursor.execute(f"PRAGMA max_page_count = {n}")
+
+    yield limit
+    limit(MOST_PAGES)
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="a full disk is made of SQLite's own limit")
+def test_a_rating_that_finds_no_room_is_told_so_and_stored_when_there_is_some(limit_pages, make_study, listener_of):
+    listener = listener_of(make_study({"Secret CNN": 40}))
+    listener.begin()
+    listener.client.raise_request_exception = False
+    sent = {"overall": 7, "comment": "x" * 1000}
+
+    n_stored, refused = 0, None
+    limit_pages()
+    while refused is None and n_stored < 39:
+        answer = listener.rate(position=n_stored + 1, follow=False, **sent)
+        refused, n_stored = (answer, n_stored) if answer.status_code != 303 else (None, n_stored + 1)
+    kept = Rating.objects.count()
+    page = listener.client.get(listener.link)
+    limit_pages(MOST_PAGES)
+    again = listener.rate(position=n_stored + 1, follow=False, **sent)
+
+    assert (refused.status_code, "The disk is full" in refused.content.decode()) == (507, True)
+    assert (kept, page.status_code) == (n_stored, 200)
+    assert (again.status_code, Rating.objects.count()) == (303, n_stored + 1)
 
 
 def test_results_that_find_no_room_are_computed_once_there_is_some(client_of, ada, paper_study, small_disk):

@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -10,10 +11,13 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import call_command
 
+from generation import corpora
 from study import opening
 from study.models import Stimulus, ValueCount
 from tests.console import address, text
+from tests.generation.conftest import packed_folder, source
 
+__all__ = ["packed_folder", "source"]
 pytestmark = pytest.mark.django_db
 
 
@@ -71,6 +75,32 @@ def test_a_clip_that_changed_is_named_and_cannot_be_mended_from_nothing(study, m
         1,
         [f"{sentence} It cannot be mended from what is here; restore it from a backup."],
     )
+
+
+def test_a_corpus_that_changed_or_is_gone_is_named(ada, packed_folder, settings, tmp_path):
+    settings.CORPUS_DIR = tmp_path
+    shutil.copytree(packed_folder, tmp_path / "ten")
+    corpora.register(ada, "Ten pieces", tmp_path / "ten")
+    assert check() == ALL_IS_WELL
+    notes = tmp_path / "ten" / "notes.npy"
+
+    with notes.open("r+b") as file:
+        file.seek(-1, os.SEEK_END)
+        last = file.read()
+        file.seek(-1, os.SEEK_END)
+        file.write(bytes([last[0] ^ 1]))
+    changed = check("--mend")
+    notes.unlink()
+    gone = check()
+
+    assert changed == (
+        1,
+        [
+            "The corpus “Ten pieces” (ten) is not what was stored. "
+            "It cannot be mended from what is here; restore it from a backup."
+        ],
+    )
+    assert gone == (1, ["The corpus “Ten pieces” (ten) is gone, or not whole."])
 
 
 def test_an_old_file_without_a_row_is_named_and_a_new_one_is_not_yet(study):

@@ -17,9 +17,12 @@ class Command(BaseCommand):
 
     def handle(self, *, clip, **options):
         try:
-            remade = remaking.remake(_clip_of(clip))
+            clip = _clip_of(clip)
+            remade = remaking.remake(clip)
         except (Refused, ChildFailed, ValueError) as problem:
             raise CommandError(str(problem)) from problem
+        if clip.source == Clip.Source.UPLOADED:
+            self.stdout.write("It was brought as a file: its sound was made again, from the roll that is kept.")
         self.stdout.write(f"The roll is {_word(remade.is_roll_identical)}.")
         self.stdout.write(f"The sound is {_word(remade.is_sound_identical)}.")
         for change in remade.changes:
