@@ -129,6 +129,11 @@ def half_up(number, places=1):
     return format(Decimal(units if exact >= 0 else -units).scaleb(-places), "f")
 
 
+def written(number):
+    """Return a number in the fewest digits that stand for it and no other: "7", "7.25"."""
+    return repr(float(number)).removesuffix(".0")
+
+
 def _moments(counted):
     """Return (n, total, sd) of {number: how many}; exact until the root, sd None below two."""
     n = sum(counted.values())

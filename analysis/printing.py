@@ -2,7 +2,7 @@
 
 import textwrap
 
-from analysis.describe import half_up
+from analysis.describe import half_up, written
 from analysis.results import by_scale
 from analysis.rules import RULES
 from analysis.words import p_in_words
@@ -74,7 +74,7 @@ def sparkline(counted, values):
 
 
 def _range(values):
-    return f"{values[0]:g} to {values[-1]:g}" if sparkline({}, values) else ""
+    return f"{written(values[0])} to {written(values[-1])}" if sparkline({}, values) else ""
 
 
 def _strip(strip):

@@ -229,6 +229,8 @@ class _MeanSquares:
         b = 1 + scale * value * (n - 1) / (n * (1 - value))
         of_sessions, of_rest = a * self.sessions, b * self.rest
         parts = of_sessions**2 / (self.k - 1) + of_rest**2 / ((n - 1) * (self.k - 1))
+        if parts == 0:
+            return Correlation(value)
         df = (of_sessions + of_rest) ** 2 / parts
         lower, upper = _upper(n - 1, df), _upper(df, n - 1)
         if not np.isfinite([lower, upper]).all():  # next to no degrees of freedom: no interval either

@@ -89,6 +89,10 @@ ODD = {
     "all equal": [(s, c, k, 5) for s in "stu" for c in "ab" for k in "12"],
     "two answers only": [(s, c, k, 1 + 9 * (s > "s")) for s in "stu" for c in "ab" for k in "12"],
     "nobody heard both": [(s, "a" if s < "t" else "b", k, 3 + int(k)) for s in "rstu" for k in "12"],
+    "fractions": [(s, c, k, 5 + (ord(s) * 7 + int(k)) % 9 / 8) for s in "stuv" for c in "ab" for k in "123"],
+    "clips and sessions alike on average": [
+        (s, c, c + k, (3, 5, 7)[(ord(s) + int(k)) % 3]) for s in "rstuvw" for c in "ab" for k in "123"
+    ],
     "sessions of one rating": [(f"{c}{k}{r}", c, k, 3 + r) for c in "ab" for k in "12" for r in range(3)],
 }
 
@@ -105,6 +109,16 @@ def test_an_odd_table_has_an_answer_that_is_json(rated):
     for part in [*found["conditions"], *found["pairs"]]:
         has_answer = (part.get("new_clips") or part.get("p")) is not None
         assert has_answer or part["why_not_new_clips"]
+
+
+def test_answers_that_differ_in_the_seventh_digit_are_two():
+    given = {0.123456: 2, 0.1234561: 1, 7.0: 3}
+    lines = [
+        (f"s{k}", "a", "x", value) for k, value in enumerate(value for value, n in given.items() for _ in range(n))
+    ]
+    frame = ratings.read(pd.DataFrame(lines, columns=["session", "condition", "stimulus", "rating"]))
+
+    assert results.results(frame)["rows"][0]["values"] == {"0.123456": 2, "0.1234561": 1, "7": 3}
 
 
 def test_random_tables_have_answers_that_are_json(monkeypatch):
