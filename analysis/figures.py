@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import altair as alt
 
-from analysis.describe import half_up
+from analysis.describe import half_up, in_short
 from analysis.drawing import WIDTH, Figure
 from analysis.printing import NONE, decimals
 from analysis.words import p_in_words
@@ -243,7 +243,7 @@ def staying(found):
 
 def agreement(found):
     """How reliable the mean of so many sessions would be."""
-    curve, n = found["agreement"]["curve"], found["agreement"]["sessions"]
+    curve, k, whole = (found["agreement"][name] for name in ("curve", "k", "icc_2_k"))
     marks = [
         one | {"words": f"The mean of {one['sessions']} sessions: ICC {half_up(one['icc'], 2)}"}
         for one in curve
@@ -259,11 +259,12 @@ def agreement(found):
         base.mark_point(filled=True, size=30, opacity=0).encode(tooltip="words:N"),
         _here(base, 200),
     ]
-    if n <= marks[-1]["sessions"]:
-        layers.insert(0, alt.Chart(alt.Data(values=[{"sessions": n}])).mark_rule(style="level").encode(x="sessions:Q"))
+    if k <= marks[-1]["sessions"]:
+        layers.insert(0, alt.Chart(alt.Data(values=[{"sessions": k}])).mark_rule(style="level").encode(x="sessions:Q"))
     chart = alt.layer(*layers)
-    at = {mark["sessions"]: mark["icc"] for mark in marks}
-    words = f"One session: {half_up(at[1], 2)}. " + (f"This study's {n}: {half_up(at[n], 2)}. " if n in at else "")
+    words = f"One session: {half_up(marks[0]['icc'], 2)}. "
+    if whole is not None:
+        words += f"This study's {in_short(k)} for a clip: {half_up(whole, 2)}. "
     words += f"With {marks[-1]['sessions']} sessions: {half_up(marks[-1]['icc'], 2)}."
     lines = [(str(mark["sessions"]), half_up(mark["icc"], 3)) for mark in marks]
     return _figure("agreement", "With more listeners", words, ("Sessions", "ICC"), lines, chart, marks, 8)

@@ -2,7 +2,7 @@
 
 import textwrap
 
-from analysis.describe import half_up, written
+from analysis.describe import half_up, in_short, written
 from analysis.results import by_scale
 from analysis.rules import RULES
 from analysis.words import p_in_words
@@ -93,7 +93,7 @@ def _strip_cells(line):
 def _agreement(found):
     names = {
         "icc_2_1": "ICC(2,1), one session",
-        "icc_2_k": f"ICC(2,k), the mean of {found['sessions']}",
+        "icc_2_k": f"ICC(2,k), the mean of {in_short(found['k'])}",
         "alpha_ordinal": "Krippendorff's alpha, ordinal",
     }
     lines = [(title, decimals(found[name], 3), _within(found["intervals"].get(name))) for name, title in names.items()]

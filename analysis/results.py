@@ -249,14 +249,14 @@ def _agreement(found, frame):
     alpha = {f"alpha_{level}": found.alpha[level] for level in reliability.LEVELS}
     intervals = {f"icc_{form}": _between((c.low, c.high)) for form, c in found.icc.items() if c.low is not None}
     curve = [{"sessions": sessions, "icc": _finite(value)} for sessions, value in found.curve if value is not None]
-    n_sessions = int(frame["session"].nunique())
     return {
         **icc,
         **alpha,
         "intervals": intervals,
         "is_complete": found.is_complete,
         "curve": curve,
-        "sessions": n_sessions,
+        "sessions": int(frame["session"].nunique()),
+        "k": found.k,
     }
 
 

@@ -90,6 +90,7 @@ def test_an_incomplete_table_has_the_models_icc_without_intervals(rated):
     found = reliability.agreement(rated("paper_table_bib"))
 
     assert not found.is_complete
+    assert found.k == pytest.approx(265 / 13)
     assert {form: round(c.value, 4) for form, c in found.icc.items()} == {
         "2_1": 0.6095,
         "2_k": 0.9695,
@@ -170,7 +171,7 @@ def test_too_little_to_agree_on():
     one_stimulus = one_session.assign(session=["s", "t"], stimulus="x")
     nothing = dict.fromkeys(reliability.LEVELS)
 
-    assert reliability.agreement(one_session) == reliability.Agreement({}, nothing, [], is_complete=True)
+    assert reliability.agreement(one_session) == reliability.Agreement({}, nothing, [], is_complete=True, k=1)
     assert reliability.agreement(one_stimulus).icc == {}
     assert reliability.agreement(one_session.head(0)) == reliability.Agreement({}, nothing, [], is_complete=False)
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import printing, ratings, results
+from analysis import figures, printing, ratings, results
 from analysis.__main__ import main
 from analysis.plan import Plan
 from analysis.rules import RECOMMENDED
@@ -58,6 +58,15 @@ def test_the_fits_and_the_agreement_stand_under_their_names(found):
     assert found["wilcoxon"][0]["p_holm"] == pytest.approx(0.0175712972558524)
     assert found["order"]["drift"]["slope"] == pytest.approx(-0.0119926399916954, rel=1e-4)
     assert found["flags"] == []
+
+
+def test_the_mean_whose_reliability_is_said_is_of_those_who_heard_a_clip(rated):
+    found = results.results(rated("paper_table_bib"))
+    curve = next(figure for figure in figures.figures(found) if figure.name == "agreement")
+
+    assert (found["agreement"]["sessions"], found["agreement"]["k"]) == (40, pytest.approx(265 / 13))
+    assert "ICC(2,k), the mean of 20.4" in printing.text(found)
+    assert "This study's 20.4 for a clip: 0.97." in curve.words
 
 
 def test_flags_know_the_real_music_by_its_shared_row(rated):
