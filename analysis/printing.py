@@ -5,7 +5,7 @@ import textwrap
 from analysis.describe import half_up, in_short, written
 from analysis.results import by_scale
 from analysis.rules import RULES
-from analysis.words import p_in_words
+from analysis.words import in_words, names_of, p_in_words, row_names
 
 WIDTH = 100
 BARS = " ▁▂▃▄▅▆▇█"
@@ -36,8 +36,8 @@ def row_table(rows, first="Row"):
     values = sorted({float(value) for row in rows for value in row["values"]})
     heading = (first, "n", "Average", "SD", "95 % interval", _range(values))
     lines = [
-        (*_first_cells(row["stimulus"], row), _between(row["low"], row["high"]), sparkline(row["values"], values))
-        for row in rows
+        (*_first_cells(name, row), _between(row["low"], row["high"]), sparkline(row["values"], values))
+        for name, row in zip(row_names(rows), rows, strict=True)
     ]
     return aligned([heading, *lines])
 
@@ -111,7 +111,7 @@ def _objective(found):
     heading = ("Measure of a clip", "Clips", "Rank correlation", "95 % interval", "p (Holm)")
     lines = [
         (
-            one["measure"],
+            in_words(one["measure"]),
             str(one["n"]),
             decimals(one["rho"], 2),
             _between(one["low"], one["high"]),
@@ -122,9 +122,10 @@ def _objective(found):
     likeness = found["likeness"]
     if likeness is None:
         return aligned([heading, *lines])
+    names = names_of([(clip["condition"], clip["stimulus"]) for clip in found["clips"]])
     pairs = [
         (
-            f"{pair['a']['stimulus']} and {pair['b']['stimulus']}",
+            " and ".join(names[pair[side]["condition"], pair[side]["stimulus"]] for side in "ab"),
             decimals(pair["similarity"], 2),
             decimals(pair["distance"], 2),
         )
