@@ -151,7 +151,11 @@ def _screened(screened):
     who = (
         f"{n} session{'' if n == 1 else 's'} left out by the rule fixed before ({rules}), {screened['ratings']} ratings"
     )
-    return "\n".join([f"Screened: {who}.\n", row_table(screened["rows"]), condition_table(screened["conditions"])])
+    if not screened["ratings"]:
+        return f"Screened: {who}, so there is no second result.\n"
+    tables = [row_table(screened["rows"]), condition_table(screened["conditions"])]
+    pairs = [f"{pair['a']} and {pair['b']}, screened\n{wrapped(pair['sentence'])}" for pair in screened["pairs"]]
+    return "\n".join([f"Screened: {who}.\n", *tables, *pairs])
 
 
 def decimals(number, places):

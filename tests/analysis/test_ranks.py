@@ -75,6 +75,12 @@ def test_signed_ranks_by_hand():
     assert p == pytest.approx(2 * stats.norm.sf((8.5 - 5 - 0.5) / (4 * 5 * 9 / 24 - (2**3 - 2) / 48) ** 0.5))
 
 
+def test_one_session_alone_is_no_test():
+    assert signed_ranks([2]) == (1, 1.0, None, None)
+    assert signed_ranks([-2]) == (1, 0.0, None, None)
+    assert signed_ranks([-2, 0])[2] == 1
+
+
 def test_differences_that_tie_on_paper_tie():
     thirds = np.array([(5 + 6 + 7) / 3 - 0.3 * 10, 3.0, 0.1 + 0.2 - 0.3, -3.0])
 

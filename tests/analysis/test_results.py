@@ -175,6 +175,25 @@ def test_what_an_exclusion_rule_leaves_stands_beside_the_whole(rated):
     assert results.results(frame)["screened"] is None
 
 
+def test_a_rule_that_leaves_nobody_has_no_second_result():
+    lines = [(f"s{s}", c, f"{c}{k}", 5) for s in range(3) for c in "ab" for k in range(3)]
+    frame = ratings.read(pd.DataFrame(lines, columns=["session", "condition", "stimulus", "rating"]))
+
+    found = results.results(frame, Plan(exclusion=("no_spread",)))
+
+    assert found["screened"]["ratings"] == 0
+    assert printing.text(found).endswith(
+        "Screened: 3 sessions left out by the rule fixed before (no_spread), 0 ratings, so there is no second result.\n"
+    )
+
+
+def test_both_results_have_their_pairs_in_words(rated):
+    said = printing.text(results.results(rated("screening_sim"), Plan(exclusion=RECOMMENDED)))
+
+    assert said.index("baseline_rnn and cnn2d\n") < said.index("Screened: 6 sessions")
+    assert said.index("Screened: 6 sessions") < said.index("baseline_rnn and cnn2d, screened\n")
+
+
 def test_repeats_raise_flags_and_move_no_number(rated):
     frame = rated("paper_table")
     one = frame["session"].iloc[0]
