@@ -129,6 +129,16 @@ def half_up(number, places=1):
     return format(Decimal(units if exact >= 0 else -units).scaleb(-places), "f")
 
 
+def in_short(number):
+    """Return a count as it is, and an average of counts with one decimal."""
+    return half_up(number, 0 if number % 1 == 0 else 1)
+
+
+def written(number):
+    """Return a number in the fewest digits that stand for it and no other: "7", "7.25"."""
+    return repr(float(number)).removesuffix(".0")
+
+
 def _moments(counted):
     """Return (n, total, sd) of {number: how many}; exact until the root, sd None below two."""
     n = sum(counted.values())

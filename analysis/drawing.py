@@ -41,7 +41,14 @@ def theme(ink="#1b1d22", quiet="#5b6070", line="#e2dfd9", categories=None):
         "view": {"stroke": None},
         "range": {"category": categories or CATEGORIES},
         "axis": letters
-        | {"titleFontWeight": "normal", "domain": False, "ticks": False, "labelPadding": 6, "labelLimit": 220}
+        | {
+            "titleFontWeight": "normal",
+            "domain": False,
+            "ticks": False,
+            "labelPadding": 6,
+            "labelLimit": 220,
+            "labelFlush": False,
+        }
         | {"gridColor": line},
         "legend": letters | {"titleFontWeight": "normal"},
         "rule": {"color": ink},

@@ -4,13 +4,15 @@ from collections.abc import Iterable
 
 import altair as alt
 
-from analysis.describe import half_up
+from analysis.describe import half_up, in_short, written
 from analysis.drawing import WIDTH, Figure
 from analysis.printing import NONE, decimals
-from analysis.words import p_in_words
+from analysis.words import in_words, p_in_words, row_names
 
 ROW_PX = 26
+MOST_ANSWERS = 20  # that a bar can be cut into and still be read
 AT = alt.param(name="at", value=-1)  # the mark that the keyboard stands on
+ON_TWO_LINES = "split(replace(datum.label, ' minus ', '\\nminus '), '\\n')"
 THESE, NEW = "These clips", "New clips"
 SHARES = alt.Scale(domain=[0, 1], range=[0, 900])
 
@@ -29,13 +31,14 @@ def figures(found):
 def averages(found):
     """The report's table as a picture: each row's mean with its interval, over how often each answer was given."""
     rows, answers = [], []
-    for row in found["rows"]:
-        name = {"row": row["stimulus"], "condition": row["condition"]}
+    names = row_names(found["rows"])
+    for called, row in zip(names, found["rows"], strict=True):
+        name = {"row": called, "condition": row["condition"]}
         between = _between(row["low"], row["high"])
-        words = f"{row['stimulus']}: {row['average']}, 95 % interval {between}, {row['n']} ratings"
+        words = f"{called}: {row['average']}, 95 % interval {between}, {row['n']} ratings"
         rows.append(name | {"mean": row["mean"], "low": row["low"], "high": row["high"], "words": words})
         answers += [name | {"value": float(value), "share": n / row["n"]} for value, n in row["values"].items()]
-    y = alt.Y("row:N", sort=[row["row"] for row in rows], title=None, axis=alt.Axis(grid=False))
+    y = alt.Y("row:N", sort=names, title=None, axis=alt.Axis(grid=False))
     x, colour = _rating_axis(found, rows), _colour(found)
     base = _chart(rows)
     chart = alt.layer(
@@ -52,8 +55,8 @@ def averages(found):
     words = f"The highest average is that of {best['words']}; the lowest that of {worst['words']}."
     header = ("Row", "Condition", "n", "Average", "95 % interval")
     lines = [
-        (row["stimulus"], row["condition"], str(row["n"]), row["average"], _between(row["low"], row["high"]))
-        for row in found["rows"]
+        (name, row["condition"], str(row["n"]), row["average"], _between(row["low"], row["high"]))
+        for name, row in zip(names, found["rows"], strict=True)
     ]
     return _figure("averages", "Average of each clip", words, header, lines, chart, rows, len(rows))
 
@@ -102,7 +105,7 @@ def differences(found):
     if not marks:
         return None
     names = list(dict.fromkeys(mark["pair"] for mark in marks))
-    y = alt.Y("pair:N", sort=names, title=None, axis=alt.Axis(grid=False))
+    y = alt.Y("pair:N", sort=names, title=None, axis=alt.Axis(grid=False, labelExpr=ON_TWO_LINES))
     none = alt.Chart(alt.Data(values=[{"at": 0}])).mark_rule(style="level").encode(x="at:Q")
     chart = none + _with_intervals(marks, y, "difference", title="Difference in points")
     words = " ".join(f"{mark['words']}." for mark in marks)
@@ -116,33 +119,34 @@ def differences(found):
 
 def answers(found):
     """How often each answer was given, as shares of each row's ratings."""
-    marks, header = [], [f"{value:g}" for value in _values(found)]
-    for row in found["rows"]:
+    marks, header, names = [], [written(value) for value in _answers(found)], row_names(found["rows"])
+    for name, row in zip(names, found["rows"], strict=True):
         for value, n in row["values"].items():
             share = n / row["n"]
-            words = f"{row['stimulus']}: {value} given {n} times of {row['n']} ({half_up(100 * share, 0)} %)"
-            marks.append({"row": row["stimulus"], "value": float(value), "n": n, "share": share, "words": words})
-    if len(header) > 20:
+            words = f"{name}: {value} given {n} times of {row['n']} ({half_up(100 * share, 0)} %)"
+            marks.append({"row": name, "value": float(value), "n": n, "share": share, "words": words})
+    if len(header) > MOST_ANSWERS:
         return None
-    y = alt.Y("row:N", sort=[row["stimulus"] for row in found["rows"]], title=None)
+    y = alt.Y("row:N", sort=names, title=None)
     x = alt.X("n:Q", stack="normalize", title="Share of ratings", axis=alt.Axis(format="%", grid=False))
-    scale = alt.Scale(scheme="cividis", domain=_values(found))
+    scale = alt.Scale(scheme="cividis", domain=_answers(found))
     base = _chart(marks).encode(x=x, y=y, order=alt.Order("value:Q"))
     chart = alt.layer(
         base.mark_bar().encode(
-            color=alt.Color("value:O", title="Answer", scale=scale, legend=alt.Legend(symbolStrokeWidth=0)),
+            color=alt.Color(
+                "value:O", title="Answer", scale=scale, legend=alt.Legend(orient="top", columns=5, symbolStrokeWidth=0)
+            ),
             tooltip="words:N",
             strokeWidth=alt.condition("datum.index === at", alt.value(3), alt.value(0)),
             stroke=alt.value("#e6007e"),
         ),
     )
-    lines = [(row["stimulus"], *(str(row["values"].get(value, 0)) for value in header)) for row in found["rows"]]
-    words = " ".join(
-        f"{row['stimulus']} was most often given {max(row['values'], key=lambda value: row['values'][value])}."
-        for row in found["rows"]
-    )
+    lines, words = [], []
+    for name, row in zip(names, found["rows"], strict=True):
+        lines.append((name, *(str(row["values"].get(value, 0)) for value in header)))
+        words.append(f"{name} was most often given {max(row['values'], key=row['values'].get)}.")
     return _figure(
-        "answers", "How often each answer was given", words, ("Row", *header), lines, chart, marks, len(lines)
+        "answers", "How often each answer was given", " ".join(words), ("Row", *header), lines, chart, marks, len(lines)
     )
 
 
@@ -151,7 +155,7 @@ def ratings(found):
     plan = found["heat_map"]
     if plan is None:
         return None
-    names = [_of_several(one["stimulus"], n) for one, n in zip(plan["stimuli"], plan["stimulus_sizes"], strict=True)]
+    names = [_of_several(name, n) for name, n in zip(row_names(plan["stimuli"]), plan["stimulus_sizes"], strict=True)]
     who = [_of_several(name, n) for name, n in zip(plan["sessions"], plan["session_sizes"], strict=True)]
     marks = [
         {"session": who[s], "clip": names[c], "rating": cell, "words": f"{who[s]} rated {names[c]} {half_up(cell, 1)}"}
@@ -191,7 +195,7 @@ def order(found):
         }
         for place in places
     ]
-    x = alt.X("position:Q", title="Position in the session", axis=alt.Axis(format="d", grid=False))
+    x = _position_axis()
     y = {"title": "Mean rating", "scale": alt.Scale(domain=_ends(found))}
     base = _chart(marks)
     chart = alt.layer(
@@ -222,7 +226,7 @@ def staying(found):
         }
         for place in places
     ]
-    x = alt.X("position:Q", title="Position in the session", axis=alt.Axis(format="d", grid=False))
+    x = _position_axis()
     y = alt.Y("share:Q", title="Sessions that got so far", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1]))
     base = _chart(marks).encode(x=x, y=y)
     chart = alt.layer(
@@ -243,7 +247,7 @@ def staying(found):
 
 def agreement(found):
     """How reliable the mean of so many sessions would be."""
-    curve, n = found["agreement"]["curve"], found["agreement"]["sessions"]
+    curve, k, whole = (found["agreement"][name] for name in ("curve", "k", "icc_2_k"))
     marks = [
         one | {"words": f"The mean of {one['sessions']} sessions: ICC {half_up(one['icc'], 2)}"}
         for one in curve
@@ -259,11 +263,12 @@ def agreement(found):
         base.mark_point(filled=True, size=30, opacity=0).encode(tooltip="words:N"),
         _here(base, 200),
     ]
-    if n <= marks[-1]["sessions"]:
-        layers.insert(0, alt.Chart(alt.Data(values=[{"sessions": n}])).mark_rule(style="level").encode(x="sessions:Q"))
+    if k <= marks[-1]["sessions"]:
+        layers.insert(0, alt.Chart(alt.Data(values=[{"sessions": k}])).mark_rule(style="level").encode(x="sessions:Q"))
     chart = alt.layer(*layers)
-    at = {mark["sessions"]: mark["icc"] for mark in marks}
-    words = f"One session: {half_up(at[1], 2)}. " + (f"This study's {n}: {half_up(at[n], 2)}. " if n in at else "")
+    words = f"One session: {half_up(marks[0]['icc'], 2)}. "
+    if whole is not None:
+        words += f"This study's {in_short(k)} for a clip: {half_up(whole, 2)}. "
     words += f"With {marks[-1]['sessions']} sessions: {half_up(marks[-1]['icc'], 2)}."
     lines = [(str(mark["sessions"]), half_up(mark["icc"], 3)) for mark in marks]
     return _figure("agreement", "With more listeners", words, ("Sessions", "ICC"), lines, chart, marks, 8)
@@ -317,11 +322,11 @@ def measures(found):
     known = (found.get("objective") or {}).get("correlations", ())
     marks = [
         {
-            "measure": one["measure"],
+            "measure": in_words(one["measure"]),
             "rho": one["rho"],
             "low": one["low"],
             "high": one["high"],
-            "words": f"{one['measure']}: {half_up(one['rho'], 2)}, 95 % interval {_between(one['low'], one['high'])}, "
+            "words": f"{in_words(one['measure'])}: {half_up(one['rho'], 2)}, 95 % interval {_between(one['low'], one['high'])}, "
             f"{one['n']} clips",
         }
         for one in sorted(known, key=lambda one: -one["rho"])
@@ -329,7 +334,7 @@ def measures(found):
     if not marks:
         return None
     y = alt.Y("measure:N", sort=[mark["measure"] for mark in marks], title=None, axis=alt.Axis(grid=False))
-    across = {"title": "Rank correlation with the mean rating", "scale": alt.Scale(domain=[-1, 1])}
+    across = {"title": "Rank correlation", "scale": alt.Scale(domain=[-1, 1])}
     base = _chart(marks)
     none = alt.Chart(alt.Data(values=[{"at": 0}])).mark_rule(style="level").encode(x="at:Q")
     chart = alt.layer(
@@ -393,11 +398,23 @@ def _values(found):
     return sorted({float(value) for row in found["rows"] for value in row["values"]})
 
 
+def _answers(found):
+    """The answers that could be given: all whole numbers of a scale of whole ones, else those that were."""
+    low, high = _ends(found)
+    whole = [*range(int(low), int(high) + 1)]
+    return whole if len(whole) <= MOST_ANSWERS and set(_values(found)) <= set(whole) else _values(found)
+
+
 def _ends(found):
     """The lowest and highest answer that could be given where that is known, else that was."""
     values = _values(found)
     low, high = found.get("scale_ends") or (values[0], values[-1])
     return [low, high if high > low else low + 1]
+
+
+def _position_axis():
+    scale = alt.Scale(zero=False, nice=False, padding=8)
+    return alt.X("position:Q", title="Position in the session", scale=scale, axis=alt.Axis(format="d", grid=False))
 
 
 def _rating_axis(found, marks):

@@ -2,10 +2,10 @@
 
 import textwrap
 
-from analysis.describe import half_up
+from analysis.describe import half_up, in_short, written
 from analysis.results import by_scale
 from analysis.rules import RULES
-from analysis.words import p_in_words
+from analysis.words import in_words, names_of, p_in_words, row_names
 
 WIDTH = 100
 BARS = " ▁▂▃▄▅▆▇█"
@@ -36,8 +36,8 @@ def row_table(rows, first="Row"):
     values = sorted({float(value) for row in rows for value in row["values"]})
     heading = (first, "n", "Average", "SD", "95 % interval", _range(values))
     lines = [
-        (*_first_cells(row["stimulus"], row), _between(row["low"], row["high"]), sparkline(row["values"], values))
-        for row in rows
+        (*_first_cells(name, row), _between(row["low"], row["high"]), sparkline(row["values"], values))
+        for name, row in zip(row_names(rows), rows, strict=True)
     ]
     return aligned([heading, *lines])
 
@@ -74,7 +74,7 @@ def sparkline(counted, values):
 
 
 def _range(values):
-    return f"{values[0]:g} to {values[-1]:g}" if sparkline({}, values) else ""
+    return f"{written(values[0])} to {written(values[-1])}" if sparkline({}, values) else ""
 
 
 def _strip(strip):
@@ -93,7 +93,7 @@ def _strip_cells(line):
 def _agreement(found):
     names = {
         "icc_2_1": "ICC(2,1), one session",
-        "icc_2_k": f"ICC(2,k), the mean of {found['sessions']}",
+        "icc_2_k": f"ICC(2,k), the mean of {in_short(found['k'])}",
         "alpha_ordinal": "Krippendorff's alpha, ordinal",
     }
     lines = [(title, decimals(found[name], 3), _within(found["intervals"].get(name))) for name, title in names.items()]
@@ -111,7 +111,7 @@ def _objective(found):
     heading = ("Measure of a clip", "Clips", "Rank correlation", "95 % interval", "p (Holm)")
     lines = [
         (
-            one["measure"],
+            in_words(one["measure"]),
             str(one["n"]),
             decimals(one["rho"], 2),
             _between(one["low"], one["high"]),
@@ -122,9 +122,10 @@ def _objective(found):
     likeness = found["likeness"]
     if likeness is None:
         return aligned([heading, *lines])
+    names = names_of([(clip["condition"], clip["stimulus"]) for clip in found["clips"]])
     pairs = [
         (
-            f"{pair['a']['stimulus']} and {pair['b']['stimulus']}",
+            " and ".join(names[pair[side]["condition"], pair[side]["stimulus"]] for side in "ab"),
             decimals(pair["similarity"], 2),
             decimals(pair["distance"], 2),
         )
@@ -150,7 +151,11 @@ def _screened(screened):
     who = (
         f"{n} session{'' if n == 1 else 's'} left out by the rule fixed before ({rules}), {screened['ratings']} ratings"
     )
-    return "\n".join([f"Screened: {who}.\n", row_table(screened["rows"]), condition_table(screened["conditions"])])
+    if not screened["ratings"]:
+        return f"Screened: {who}, so there is no second result.\n"
+    tables = [row_table(screened["rows"]), condition_table(screened["conditions"])]
+    pairs = [f"{pair['a']} and {pair['b']}, screened\n{wrapped(pair['sentence'])}" for pair in screened["pairs"]]
+    return "\n".join([f"Screened: {who}.\n", *tables, *pairs])
 
 
 def decimals(number, places):

@@ -31,7 +31,7 @@ class SignedRanks:
     """Wilcoxon's test of a against b. n: differences that are not 0; v: sum of the ranks of positive ones.
 
     rank_biserial: share of rank sums for a less that for b (Kerby, Compr. Psychol. 3, 2014). p is None and so is
-    rank_biserial where no session differs.
+    rank_biserial where no session differs, or one alone rated both.
     """
 
     a: str
@@ -90,12 +90,13 @@ def friedman(blocks):
 def signed_ranks(differences):
     """Return (n, v, p, rank_biserial) of paired differences, as R's wilcox.test(exact = FALSE); see SignedRanks.
 
-    differences: (n,) numbers; zeros are dropped; p by the normal approximation with continuity and tie correction
+    differences: (n,) numbers; zeros are dropped; p by the normal approximation with continuity and tie correction.
+        One alone is no test: one listener does not speak for others
     """
-    differences = np.round(np.asarray(differences, float), PLACES)
-    differences = differences[differences != 0]
-    if not len(differences):
-        return 0, 0.0, None, None
+    given = np.round(np.asarray(differences, float), PLACES)
+    differences = given[given != 0]
+    if len(given) < 2 or not len(differences):
+        return len(differences), float((differences > 0).sum()), None, None
     ranked = stats.rankdata(np.round(np.abs(differences), PLACES))
     v, total = float(ranked[differences > 0].sum()), float(ranked.sum())
     p = float(stats.wilcoxon(differences, correction=True, method="asymptotic").pvalue)

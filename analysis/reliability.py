@@ -54,12 +54,14 @@ class Agreement:
     icc: {form: Correlation}; all six with intervals where every session rated every stimulus, else forms 2 and 3 from
         the mixed model, without; empty where neither can be had
     alpha: {level: number or None}; curve: [(sessions, ICC of their mean)]; is_complete: every session rated all
+    k: how many sessions rated a stimulus, on average; the k of the forms of a mean
     """
 
     icc: dict[str, Correlation]
     alpha: dict[str, float | None]
     curve: list[tuple[int, float]]
     is_complete: bool
+    k: float = 0.0
 
 
 def agreement(frame, most_sessions=60):
@@ -74,9 +76,10 @@ def agreement(frame, most_sessions=60):
     cells = table.cells()
     is_complete = not np.isnan(cells).any()
     parts = variances(table)
-    curve = [(k, parts.agreement(k)) for k in range(1, most_sessions + 1)] if parts else []
-    found = (icc(cells) if min(cells.shape) > 1 else {}) if is_complete else _of_model(parts, table)
-    return Agreement(found, {level: alpha(cells, level) for level in LEVELS}, curve, is_complete)
+    curve = [(n, parts.agreement(n)) for n in range(1, most_sessions + 1)] if parts else []
+    k = len(table.y) / len(table.stimulus_names)
+    found = (icc(cells) if min(cells.shape) > 1 else {}) if is_complete else _of_model(parts, k)
+    return Agreement(found, {level: alpha(cells, level) for level in LEVELS}, curve, is_complete, k)
 
 
 def variances(table):
@@ -146,10 +149,9 @@ def _distances(values, totals, level):
     return (places[:, None] - places[None, :]) ** 2
 
 
-def _of_model(parts, table):
+def _of_model(parts, k):
     if parts is None:
         return {}
-    k = len(table.y) / len(table.stimulus_names)
     shares = {"2_1": parts.agreement(1), "2_k": parts.agreement(k), "3_1": parts.consistency(1)}
     shares["3_k"] = parts.consistency(k)
     return {form: Correlation(share) for form, share in shares.items() if share is not None}
@@ -229,6 +231,8 @@ class _MeanSquares:
         b = 1 + scale * value * (n - 1) / (n * (1 - value))
         of_sessions, of_rest = a * self.sessions, b * self.rest
         parts = of_sessions**2 / (self.k - 1) + of_rest**2 / ((n - 1) * (self.k - 1))
+        if parts == 0:
+            return Correlation(value)
         df = (of_sessions + of_rest) ** 2 / parts
         lower, upper = _upper(n - 1, df), _upper(df, n - 1)
         if not np.isfinite([lower, upper]).all():  # next to no degrees of freedom: no interval either

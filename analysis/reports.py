@@ -6,6 +6,7 @@ from decimal import Decimal
 from analysis.csv_lines import csv_lines
 from analysis.printing import NONE, decimals
 from analysis.results import by_scale
+from analysis.words import row_names
 
 COLUMNS = ("scale", "level", "row", "condition", "n", "average", "mean", "sd", "low", "high", "new_low", "new_high")
 LATEX = {
@@ -59,13 +60,13 @@ def _tables(part):
     """Yield (heading, lines): the cells of the two tables; a line of rows begins with its condition."""
     if not part.get("rows"):
         return
-    yield ("Row", "n", "Average", "SD", "95 % interval"), [_row(row) for row in part["rows"]]
+    yield ("Row", "n", "Average", "SD", "95 % interval"), list(map(_row, row_names(part["rows"]), part["rows"]))
     lines = [_condition(one) for one in part["conditions"]]
     yield ("Condition", "n", "Average", "SD", "These clips", "New clips"), lines
 
 
-def _row(row):
-    return row["condition"], *_first(row["stimulus"], row), _between(row["low"], row["high"])
+def _row(name, row):
+    return row["condition"], *_first(name, row), _between(row["low"], row["high"])
 
 
 def _condition(one):

@@ -155,8 +155,13 @@ def row(described):
         "sd": described.sd,
         "low": described.low,
         "high": described.high,
-        "values": {f"{value:g}": n for value, n in sorted(described.values.items())},
+        "values": _counted(described.values),
     }
+
+
+def _counted(values):
+    """Return {answer as it was given: how often}, in the order of the answers."""
+    return {describe.written(value): n for value, n in sorted(values.items())}
 
 
 def condition(described, compared, chance_of_best=None):
@@ -170,7 +175,7 @@ def condition(described, compared, chance_of_best=None):
         "mean": described.mean,
         "average": described.average,
         "sd": described.sd,
-        "values": {f"{value:g}": n for value, n in sorted(described.values.items())},
+        "values": _counted(described.values),
         "these_clips": these_clips if described.se is not None else None,
         "new_clips": _interval(compared.new_clips, "mean"),
         "why_not_new_clips": compared.why_not or None,
@@ -244,14 +249,14 @@ def _agreement(found, frame):
     alpha = {f"alpha_{level}": found.alpha[level] for level in reliability.LEVELS}
     intervals = {f"icc_{form}": _between((c.low, c.high)) for form, c in found.icc.items() if c.low is not None}
     curve = [{"sessions": sessions, "icc": _finite(value)} for sessions, value in found.curve if value is not None]
-    n_sessions = int(frame["session"].nunique())
     return {
         **icc,
         **alpha,
         "intervals": intervals,
         "is_complete": found.is_complete,
         "curve": curve,
-        "sessions": n_sessions,
+        "sessions": int(frame["session"].nunique()),
+        "k": found.k,
     }
 
 

@@ -16,6 +16,7 @@ from analysis.grid import grid
 from analysis.intervals import CONFIDENCE
 from analysis.ordinal import MOST_CELLS, fit_ordinal
 from analysis.ranks import signed_ranks
+from analysis.words import names_of
 
 POINTS, DEVIATIONS, LOGITS, SHARE = "points", "standard deviations of a session", "logits", "rank-biserial"
 # Clips times ratings beyond this would take minutes: each clip left out is a fit of all the others.
@@ -80,8 +81,9 @@ def leave_one_clip_out(frame):
     stimuli = sorted(set(frame[["condition", "stimulus"]].itertuples(index=False, name=None)))
     if len(stimuli) * len(frame) > MOST_LEFT_OUT:
         return {}
+    names = names_of(stimuli)
     without = {
-        (c, s): _modelled(f"without {s}", frame[(frame["condition"] != c) | (frame["stimulus"] != s)])
+        (c, s): _modelled(f"without {names[c, s]}", frame[(frame["condition"] != c) | (frame["stimulus"] != s)])
         for c, s in stimuli
     }
     pairs = combinations(sorted(set(frame["condition"])), 2)

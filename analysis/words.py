@@ -1,5 +1,7 @@
 """What a comparison says, in plain words."""
 
+from collections import Counter
+
 from analysis.describe import half_up
 
 # A difference is called shown when its p, adjusted for all pairs, is below this.
@@ -8,6 +10,24 @@ WHY_THEY_DIFFER = (
     "The two answers differ because the second allows for which clips happened to be made: "
     "more clips would narrow it, more listeners hardly."
 )
+
+
+def names_of(clips):
+    """Return {(condition, name): what to call it}: its name, with its condition where another's has the same."""
+    often = Counter(name for _, name in set(clips))
+    return {(condition, name): name if often[name] == 1 else f"{name} ({condition})" for condition, name in clips}
+
+
+def in_words(measure):
+    """Return the name of a measure as a reader has it: "pitch classes" for pitch_classes."""
+    return measure.replace("_", " ")
+
+
+def row_names(rows):
+    """Return what to call each row of a table. rows: as `results.row` makes them"""
+    keys = [(row["condition"], row["stimulus"]) for row in rows]
+    names = names_of(keys)
+    return [names[key] for key in keys]
 
 
 def pair_in_words(pair):

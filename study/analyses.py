@@ -26,8 +26,9 @@ LARGEST_PAGE = 16 * 2**20
 
 
 def fingerprint(study):
-    """Return what changes whenever the study's ratings do: a hash of the counts they make."""
-    digest = hashlib.sha256()
+    """Return what changes whenever the study's ratings do, or its state: a hash of both, the ratings by their counts."""
+    unsealed = study.unsealed_at and study.unsealed_at.isoformat()
+    digest = hashlib.sha256(f"{study.state} {unsealed}".encode())
     values = ValueCount.objects.filter(stimulus__condition__study=study, n__gt=0)
     totals = TotalCount.objects.filter(condition__study=study, n_sessions__gt=0)
     for rows in (

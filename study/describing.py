@@ -61,4 +61,8 @@ def _funnel(study):
     began, withdrew = sessions.count(), sessions.exclude(withdrawn_at=None).count()
     finished = sessions.exclude(finished_at=None).count()
     also = f", {withdrew} withdrew and {'is' if withdrew == 1 else 'are'} not counted below" if withdrew else ""
-    yield f"{began} began, {finished} finished{also}."
+    wanted = f"{study.target_sessions} were wanted; " if study.target_sessions else ""
+    yield f"{wanted}{began} began, {finished} finished{also}."
+    if study.unsealed_at:
+        until = "as many had finished as were wanted" if study.target_sessions else "it was closed"
+        yield f"The means were unsealed on {study.unsealed_at:%Y-%m-%d at %H:%M} UTC, before {until}."

@@ -74,10 +74,10 @@ class PlanForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.pilots = pilots_of(researcher)
         self.fields["source"].choices = [
-            (CAUTIOUS, "as in a study like the report's, and somewhat in taste (cautious)"),
-            (TYPICAL, "as in a study like the report's"),
+            (CAUTIOUS, "as in the report, and in taste (cautious)"),
+            (TYPICAL, "as in the report"),
             *((slug, f"as in “{title}”") for slug, (title, _) in self.pilots.items()),
-            (OWN, "by variances of my own, in points squared:"),
+            (OWN, "by variances of my own (points squared):"),
         ]
 
     def clean_n_clips(self):

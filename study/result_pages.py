@@ -81,9 +81,10 @@ def headline(study, analysis):
         found.insert(0, ("wanted", study.target_sessions))
     if withdrew:
         found.append(("withdrew", withdrew))
-    if study.exclusion and analysis is not None:
-        left_out = {session for part in analysis.parts for session in (part["screened"] or {}).get("sessions", ())}
-        found.append(("kept by the rule", counted.n_started - len(left_out)))
+    if analysis is not None:
+        left_out = {session for part in analysis.parts for session in (part.get("screened") or {}).get("sessions", ())}
+        n_rated = max((part.get("n_sessions", 0) for part in analysis.parts), default=0)
+        found.append(("kept by the rule" if study.exclusion else "kept", n_rated - len(left_out)))
     return [*found, ("clips", counted.n_clips), ("ratings", counted.n_ratings)]
 
 

@@ -29,7 +29,7 @@ function theme() {
     font: "system-ui, sans-serif",
     view: { stroke: null },
     range: { category },
-    axis: { ...letters, domain: false, ticks: false, labelPadding: 6, labelLimit: 180, gridColor: line },
+    axis: { ...letters, domain: false, ticks: false, labelPadding: 6, labelLimit: 180, labelFlush: false, gridColor: line },
     legend: letters,
     rule: { color: ink },
     point: { color: ink },
@@ -52,7 +52,7 @@ async function draw(place) {
   const [embed, spec] = await Promise.all([loadLibrary(place.dataset.library), specOf(place)]);
   const stage = document.createElement("div");
   const narrow = place.clientWidth < 480;
-  const legend = narrow ? { legend: { ...theme().legend, orient: "top", columns: 4 }, axis: { ...theme().axis, labelLimit: 110 } } : {};
+  const legend = narrow ? { legend: { ...theme().legend, orient: "top", columns: 2 }, axis: { ...theme().axis, labelLimit: 110 } } : {};
   place.append(stage);
   const { view } = await embed(stage, { ...spec, width: "container", autosize: { type: "fit-x", contains: "padding" }, config: { ...theme(), ...legend } }, OPTIONS);
   place.replaceChildren(stage);

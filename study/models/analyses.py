@@ -13,7 +13,8 @@ def takeaway_path(analysis, filename):
 class Analysis(models.Model):
     """The results of one state of a study's ratings, and everything about the study as one file to take away.
 
-    fingerprint: of the counts that the ratings made then; while the study's is the same, the results are of today
+    fingerprint: of the counts that the ratings made then, and of the study's state; while it is the same, the results
+        are of today
     results: as `analysis.results` gives them, less what a page does not need; figures: {scale: [Figure as a dict]}
     """
 

@@ -2,11 +2,12 @@
 
 from django import template
 
-from analysis.describe import half_up
+from analysis.describe import half_up, in_short
 from analysis.rules import RULES
 from analysis.words import p_in_words
 
 register = template.Library()
+register.filter(in_short)
 BAR, GAP, HEIGHT = 7, 2, 22
 
 

@@ -8,7 +8,9 @@ from analysis.clustered import clustered
 from analysis.grid import grid
 
 
-@pytest.mark.parametrize("name", ["paper_table", "paper_table_bib", "screening_sim", "mushra_neural_codec"])
+@pytest.mark.parametrize(
+    "name", ["paper_table", "paper_table_bib", "screening_sim", "music_aimgef", "mushra_neural_codec"]
+)
 def test_two_way_errors_agree_with_sandwich(name, rated, r_says):
     # R: l <- lm(rating ~ 0 + condition, d); sqrt(diag(vcovCL(l, ~ rater + item, type = "HC1", multi0 = FALSE)))
     table = grid(rated(name))

@@ -15,9 +15,11 @@ import pytest
 from scipy import stats
 
 from analysis import describe, ratings
+from analysis.compare import over_sessions
 from analysis.describe import Tally, half_up
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
+TABLES = ("paper_table", "paper_table_bib", "screening_sim", "music_aimgef", "mushra_neural_codec")
 PAPER = {"session": "rater", "stimulus": "item", "row": "table_row"}
 
 
@@ -67,20 +69,23 @@ def test_conditions_agree_with_r(paper):
     }
 
 
-def test_conditions_agree_with_the_reference_answers(shared):
-    data = shared / "data" / "stats"
-    reference = pd.read_csv(data / "reference" / "summary.csv")
-    for name in ("paper_table", "paper_table_bib", "screening_sim", "mushra_neural_codec"):
-        frame = ratings.read(data / f"{name}.csv", {"session": "rater", "stimulus": "item"})
-        answers = reference[reference["dataset"] == name].set_index(["quantity", "term"])["value"].astype(str)
-        described = describe.conditions(frame)
+@pytest.mark.parametrize("name", TABLES)
+def test_conditions_agree_with_the_reference_answers(name, rated, r_says):
+    # R: aggregate(rating ~ condition, d, function(y) c(length(y), mean(y), sd(y)))
+    described = describe.conditions(rated(name))
 
-        assert len(described) == sum(quantity == "describe condition n" for quantity, _ in answers.index)
-        for condition in described:
-            n, mean, sd = (float(answers[f"describe condition {key}", condition.label]) for key in ("n", "mean", "sd"))
-            assert condition.n == n
-            assert condition.mean == pytest.approx(mean, abs=1e-9)
-            assert condition.sd == pytest.approx(sd, abs=1e-9)
+    for key in ("n", "mean", "sd"):
+        assert {d.label: getattr(d, key) for d in described} == r_says(name, f"describe condition {key}")
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_naive_intervals_that_coverage_is_held_against_are_rs(name, rated, r_says):
+    # R: mean(y) + c(-1, 1) * qt(.975, n - 1) * sd(y) / sqrt(n), over all ratings of a condition
+    naive = {c: over_sessions(part.to_numpy()) for c, part in rated(name).groupby("condition")["rating"]}
+
+    assert {c: e.se for c, e in naive.items()} == r_says(name, "describe condition se")
+    assert {c: e.low for c, e in naive.items()} == r_says(name, "describe condition t_lo")
+    assert {c: e.high for c, e in naive.items()} == r_says(name, "describe condition t_hi")
 
 
 def test_the_interval_is_students_t_over_session_means(paper):

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import drawing, figures, ratings, results
+from analysis import drawing, figures, printing, ratings, reports, results
 from analysis.drawing import CATEGORIES, FORMATS
 
 ALL = ["averages", "conditions", "differences", "answers", "ratings", "order", "staying", "agreement", "sessions"]
@@ -78,6 +78,36 @@ def test_differences_have_both_questions(drawn):
         ("baseline_rnn minus cnn2d", "These clips"),
         ("baseline_rnn minus cnn2d", "New clips"),
     ]
+
+
+def test_answers_that_nobody_gave_are_shown_as_such(found):
+    twos = found | {"rows": [row | {"values": {"2": row["n"]}} for row in found["rows"]], "scale_ends": [1, 10]}
+    assert figures.answers(twos).header == ("Row", *map(str, range(1, 11)))
+    whole = found | {"scale_ends": [0, 10]}
+    assert figures.answers(whole).header == ("Row", *map(str, range(11)))
+    halves = found | {"rows": [row | {"values": {"1.5": 1, "2": row["n"] - 1}} for row in found["rows"]]}
+    assert figures.answers(halves).header == ("Row", "1.5", "2")
+
+
+def test_clips_of_one_name_are_told_apart_by_their_conditions():
+    lines = [
+        (f"s{s}", c, f"song {k}", (3 if c == "a" else 7) + (s + k) % 3) for s in range(4) for c in "ab" for k in (1, 2)
+    ]
+    frame = ratings.read(pd.DataFrame(lines, columns=["session", "condition", "stimulus", "rating"]))
+    found = results.results(frame)
+    drawn = {figure.name: figure for figure in figures.figures(found)}
+    called = ["song 1 (a)", "song 1 (b)", "song 2 (a)", "song 2 (b)"]
+
+    for name in ("averages", "answers"):
+        assert sorted(line[0] for line in drawn[name].lines) == called
+        assert {mark["row"] for mark in marks(drawn[name])} == set(called)
+    assert sorted(drawn["ratings"].header[1:]) == called
+    assert len({line[1:] for line in drawn["ratings"].lines}) > 1
+    assert [line["way"] for line in found["sensitivity"][0]["left_out"]] == [
+        f"without song {k} ({c})" for c in "ab" for k in (1, 2)
+    ]
+    assert all(f"\n{name} " in printing.text(found) for name in called)
+    assert "| song 1 (a) |" in reports.table_markdown(found).replace("\\", "")
 
 
 def test_flagged_sessions_are_told_apart_by_shape_too(drawn):

@@ -99,6 +99,27 @@ def test_the_methods_say_what_was_done_and_nothing_else(found, rated):
     assert "“All ratings are equal.” That concerns 2 of 36" in other
 
 
+def test_the_methods_of_several_scales_speak_of_each(rated):
+    frame = rated("paper_table")
+    both = pd.concat([frame.assign(scale="overall"), frame.assign(scale="rhythm", rating=11 - frame["rating"])])
+
+    text = methods(results.results(both))
+
+    assert text.startswith("10 listeners gave 260 ratings on 2 scales to 13 clips of 3 conditions.")
+    assert text.count("Its variances are 0.673 for clips, 0.728 for listeners, 1.376 for the rest (“") == 2
+    assert "alpha 0.51 (“rhythm”). No listener was left out, and none was flagged (“rhythm”)." in text
+
+
+def test_the_methods_of_one_listener_claim_no_check(rated):
+    one = rated("paper_table").query("session == 'P01'")
+
+    text = methods(results.results(one, Plan(margin=1)))
+
+    assert text.startswith("1 listener gave 13 ratings to 13 clips of 3 conditions.")
+    assert "That model has no answer here: there is one session only, and one listener does not speak" in text
+    assert not any(word in text for word in ("Holm", "resampled", "Equivalence", "Friedman", "cumulative", "agree"))
+
+
 def test_the_methods_say_why_there_is_no_answer(rated):
     one_each = rated("paper_table").query("stimulus in ('rnn_1', 'cnn_1')")
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis import printing, ratings, results
+from analysis import figures, printing, ratings, results
 from analysis.__main__ import main
 from analysis.plan import Plan
 from analysis.rules import RECOMMENDED
@@ -60,6 +60,15 @@ def test_the_fits_and_the_agreement_stand_under_their_names(found):
     assert found["flags"] == []
 
 
+def test_the_mean_whose_reliability_is_said_is_of_those_who_heard_a_clip(rated):
+    found = results.results(rated("paper_table_bib"))
+    curve = next(figure for figure in figures.figures(found) if figure.name == "agreement")
+
+    assert (found["agreement"]["sessions"], found["agreement"]["k"]) == (40, pytest.approx(265 / 13))
+    assert "ICC(2,k), the mean of 20.4" in printing.text(found)
+    assert "This study's 20.4 for a clip: 0.97." in curve.words
+
+
 def test_flags_know_the_real_music_by_its_shared_row(rated):
     frame = rated("screening_sim")
     frame["row"] = frame["row"].where(frame["condition"] != "lpd5", "LPD5 Samples")
@@ -89,6 +98,10 @@ ODD = {
     "all equal": [(s, c, k, 5) for s in "stu" for c in "ab" for k in "12"],
     "two answers only": [(s, c, k, 1 + 9 * (s > "s")) for s in "stu" for c in "ab" for k in "12"],
     "nobody heard both": [(s, "a" if s < "t" else "b", k, 3 + int(k)) for s in "rstu" for k in "12"],
+    "fractions": [(s, c, k, 5 + (ord(s) * 7 + int(k)) % 9 / 8) for s in "stuv" for c in "ab" for k in "123"],
+    "clips and sessions alike on average": [
+        (s, c, c + k, (3, 5, 7)[(ord(s) + int(k)) % 3]) for s in "rstuvw" for c in "ab" for k in "123"
+    ],
     "sessions of one rating": [(f"{c}{k}{r}", c, k, 3 + r) for c in "ab" for k in "12" for r in range(3)],
 }
 
@@ -105,6 +118,16 @@ def test_an_odd_table_has_an_answer_that_is_json(rated):
     for part in [*found["conditions"], *found["pairs"]]:
         has_answer = (part.get("new_clips") or part.get("p")) is not None
         assert has_answer or part["why_not_new_clips"]
+
+
+def test_answers_that_differ_in_the_seventh_digit_are_two():
+    given = {0.123456: 2, 0.1234561: 1, 7.0: 3}
+    lines = [
+        (f"s{k}", "a", "x", value) for k, value in enumerate(value for value, n in given.items() for _ in range(n))
+    ]
+    frame = ratings.read(pd.DataFrame(lines, columns=["session", "condition", "stimulus", "rating"]))
+
+    assert results.results(frame)["rows"][0]["values"] == {"0.123456": 2, "0.1234561": 1, "7": 3}
 
 
 def test_random_tables_have_answers_that_are_json(monkeypatch):
@@ -150,6 +173,25 @@ def test_what_an_exclusion_rule_leaves_stands_beside_the_whole(rated):
     }
     assert found["rows"] == results.results(frame)["rows"] != kept["rows"]
     assert results.results(frame)["screened"] is None
+
+
+def test_a_rule_that_leaves_nobody_has_no_second_result():
+    lines = [(f"s{s}", c, f"{c}{k}", 5) for s in range(3) for c in "ab" for k in range(3)]
+    frame = ratings.read(pd.DataFrame(lines, columns=["session", "condition", "stimulus", "rating"]))
+
+    found = results.results(frame, Plan(exclusion=("no_spread",)))
+
+    assert found["screened"]["ratings"] == 0
+    assert printing.text(found).endswith(
+        "Screened: 3 sessions left out by the rule fixed before (no_spread), 0 ratings, so there is no second result.\n"
+    )
+
+
+def test_both_results_have_their_pairs_in_words(rated):
+    said = printing.text(results.results(rated("screening_sim"), Plan(exclusion=RECOMMENDED)))
+
+    assert said.index("baseline_rnn and cnn2d\n") < said.index("Screened: 6 sessions")
+    assert said.index("Screened: 6 sessions") < said.index("baseline_rnn and cnn2d, screened\n")
 
 
 def test_repeats_raise_flags_and_move_no_number(rated):

@@ -110,3 +110,6 @@ def test_the_whole_page_is_usable_by_keyboard_and_screen_reader(new_page, result
 
     assert [violation["id"] for violation in Axe().run(page).response["violations"]] == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.goto(page.url.replace("paper/results", "plan") + "?n_sessions=20&n_clips=4,6&difference=1&source=cautious")
+    page.get_by_role("heading", name="This design").wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -17,7 +17,7 @@ from accounts.models import Change
 from analysis.csv_lines import bare
 from generation import work
 from generation.models import Job
-from study import analyses, takeaway
+from study import analyses, result_pages, takeaway
 from study.models import Analysis, Rating, Scale, Session, Study, Trial
 from study.recounting import recount
 from tests.console import address, rows_of, text
@@ -83,6 +83,17 @@ def test_the_headline_says_how_many_came_and_stayed(client, paper_study):
     page = text(page_of(client, paper_study))
 
     assert "Wanted 10 Began 11 Finished 10 Withdrew 1 Clips 13 Ratings 130" in page
+
+
+def test_who_is_kept_is_who_rated_less_who_breaks_the_rule(paper_study):
+    def kept(results):
+        return dict(result_pages.headline(paper_study, Analysis(results=results)))
+
+    assert kept({"n_sessions": 9, "screened": None})["kept"] == 9
+    paper_study.exclusion = ["no_spread"]
+    screened = {"n_sessions": 9, "screened": {"sessions": ["a", "b"]}}
+    assert kept(screened)["kept by the rule"] == 7
+    assert kept({"about": {"ratings": 0}})["kept by the rule"] == 0
 
 
 def test_the_results_of_one_participant_have_no_intervals(client, paper_study):
@@ -218,6 +229,23 @@ def test_whoever_unseals_them_is_asked_and_written_down(client, sealed, ada):
     assert "9.3" in text(page_of(client, sealed))
 
 
+def test_that_they_were_unsealed_is_in_what_is_taken_away(client, sealed, media):
+    client.post(address("analyse", sealed))
+    work.run(Job.objects.get().pk)
+    sealed.unseal()
+    assert "The study has changed since the fits were computed." in text(page_of(client, sealed))
+
+    client.post(address("analyse", sealed))
+    work.run(Job.objects.first().pk)
+
+    when = f"{sealed.unsealed_at:%Y-%m-%d at %H:%M} UTC"
+    said = f"11 were wanted; 10 began, 10 finished. The means were unsealed on {when}, before as many had finished"
+    assert said in text(page_of(client, sealed))
+    with zipfile.ZipFile(io.BytesIO(client.get(address("takeaway", sealed)).getvalue())) as archive:
+        assert said in archive.read("methods.txt").decode()
+        assert json.loads(archive.read("study.json"))["unsealed_at"] == sealed.unsealed_at.isoformat()
+
+
 @pytest.mark.parametrize("command", ["table", "export_ratings"])
 def test_a_command_asks_for_the_seal_to_be_broken_too(sealed, command, capsys):
     with pytest.raises(CommandError, match=r"are sealed until 11 have finished.* Add --unseal"):
@@ -250,7 +278,14 @@ def test_results_that_are_there_are_not_computed_again(client, analysed):
 def test_the_page_has_everything_that_a_reader_asks_for_in_order(client, analysed):
     page = text(page_of(client, analysed))
 
-    parts = ["Began 10", "How much do you like this clip?", "These clips", "Pairs, in words", "Figures", "Quality"]
+    parts = [
+        "Wanted 10 Began 10 Finished 10 Kept 10 Clips 13 Ratings 130",
+        "How much do you like this clip?",
+        "These clips",
+        "Pairs, in words",
+        "Figures",
+        "Quality",
+    ]
     parts += ["Does the answer hang on a choice?", "For the methods section", "Take it away"]
     places = [page.index(part) for part in parts]
     assert places == sorted(places)
