@@ -1,4 +1,7 @@
-"""Measure everything and write docs/benchmarks.md. `--short` takes two minutes and writes nothing."""
+"""Measure everything and write docs/benchmarks.md. `--short` takes two minutes and writes nothing.
+
+What was measured is kept part by part in var/benchmarks: after a break `--go-on` measures only what is missing.
+"""
 
 import argparse
 import json
@@ -8,9 +11,11 @@ import subprocess
 import sys
 from datetime import UTC, datetime
 
+from benchmarks import coverage
 from benchmarks.site import ROOT, THREADS, WORKERS
 
 PAGE = ROOT / "docs" / "benchmarks.md"
+KEPT = ROOT / "var" / "benchmarks"
 OTHERS = {"oTree 6": (15, "21"), "Label Studio 1.23": (4, "57"), "pyMUSHRA": ("14 to 57", "6 to 42")}
 
 
@@ -22,24 +27,40 @@ def run(module, *arguments):
     return json.loads(done.stdout)
 
 
-def measure(short):
+def parts(short):
+    """Return {part: what measures it}, none of them measured yet."""
     seconds, ratings = ("5", "20000") if short else ("30", "1000000")
     kills = ["--runs", "2", "--submissions", "260"] if short else ["--runs", "20", "--submissions", "2000"]
     rounds = ["--rounds", "5" if short else "50"]
     return {
-        "empty": run("cycles", "--seconds", seconds),
-        "full": run("cycles", "--seconds", seconds, "--ratings", ratings),
-        "sqlite": run("kills", *kills),
-        "postgres": run("kills", "--postgres", *kills),
-        "writers": run("writers"),
-        "deliveries": [run("deliveries", *rounds), run("deliveries", "--postgres", *rounds)],
-        "worker_kills": run("worker_kills", "--kills", "2" if short else "20"),
-        "fits": run("fits", *(["--most", "100000"] if short else [])),
-        "results": run("results", *(["--ratings", "20000"] if short else [])),
-        "windows": run("windows", *(["--sizes", "30", "100", "--seconds", "1"] if short else [])),
-        "sampling": run("sampling", *(["--answers", "20"] if short else [])),
-        "music": run("music", *(["--clips", "100", "--pieces", "100"] if short else [])),
+        "empty": lambda: run("cycles", "--seconds", seconds),
+        "full": lambda: run("cycles", "--seconds", seconds, "--ratings", ratings),
+        "sqlite": lambda: run("kills", *kills),
+        "postgres": lambda: run("kills", "--postgres", *kills),
+        "writers": lambda: run("writers"),
+        "deliveries": lambda: [run("deliveries", *rounds), run("deliveries", "--postgres", *rounds)],
+        "worker_kills": lambda: run("worker_kills", "--kills", "2" if short else "20"),
+        "fits": lambda: run("fits", *(["--most", "100000"] if short else [])),
+        "results": lambda: run("results", *(["--ratings", "20000"] if short else [])),
+        "windows": lambda: run("windows", *(["--sizes", "30", "100", "--seconds", "1"] if short else [])),
+        "sampling": lambda: run("sampling", *(["--answers", "20"] if short else [])),
+        "music": lambda: run("music", *(["--clips", "100", "--pieces", "100"] if short else [])),
+        "coverage": lambda: coverage.text(20 if short else 2000),
     }
+
+
+def measure(short, goes_on):
+    found = {}
+    for part, work in parts(short).items():
+        kept = KEPT / f"{part}.json"
+        if goes_on and kept.exists():
+            found[part] = json.loads(kept.read_text())
+            continue
+        found[part] = work()
+        if not short:
+            KEPT.mkdir(parents=True, exist_ok=True)
+            kept.write_text(json.dumps(found[part]))
+    return found
 
 
 def page(found):
@@ -84,7 +105,10 @@ be missing, changed or there twice.
 {_results(found["results"])}
 {_corpora(found["windows"])}
 {_sampling(found["sampling"])}
-{_music(found["music"])}"""
+{_music(found["music"])}
+## Intervals and tests
+
+{found["coverage"]}"""
 
 
 def _jobs(deliveries, kills):
@@ -222,12 +246,13 @@ def _kill_row(database, report):
 
 
 def main():
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
     parser.add_argument("--short", action="store_true")
-    short = parser.parse_args().short
-    text = page(measure(short))
+    parser.add_argument("--go-on", action="store_true", help="measure only what is missing in var/benchmarks")
+    options = parser.parse_args()
+    text = page(measure(options.short, options.go_on))
     print(text)
-    if not short:
+    if not options.short:
         PAGE.write_text(text)
 
 

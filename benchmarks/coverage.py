@@ -31,18 +31,23 @@ def _percent(share):
     return f"{100 * share.share:.1f} ± {100 * share.error:.1f}" if share else ""
 
 
+def text(n_studies):
+    """Return the table with the sentence that explains it."""
+    return (
+        f"Shares in percent of {n_studies:,} simulated studies. Intervals should cover in 95, tests should raise a "
+        f"false alarm in 5.\n\n{table(n_studies)}"
+    )
+
+
 def main():
     parser = argparse.ArgumentParser(prog="python -m benchmarks.coverage")
     parser.add_argument("--studies", type=int, default=2000, help="simulated studies of each design")
     parser.add_argument("--out", type=Path, help="write the table there, too")
     options = parser.parse_args()
-    text = (
-        f"Shares in percent of {options.studies:,} simulated studies. Intervals should cover in 95, tests should raise a "
-        f"false alarm in 5.\n\n{table(options.studies)}"
-    )
+    said = text(options.studies)
     if options.out:
-        options.out.write_text(text, encoding="utf-8")
-    print(text, end="")
+        options.out.write_text(said, encoding="utf-8")
+    print(said, end="")
 
 
 if __name__ == "__main__":
