@@ -52,7 +52,7 @@ def _is_as_stored(row, name):
     if isinstance(row, Analysis):
         return zipfile.is_zipfile(stored.path)
     if isinstance(row, Stimulus):
-        return stored.size == max(_sizes(row.condition.study), default=0)
+        return _is_sound_as_stored(row)
     wanted = _checksum(row, name)
     return wanted is None or storing.sha256(stored.path) == wanted
 
@@ -62,6 +62,13 @@ def _checksum(row, name):
     if isinstance(row, Checkpoint):
         return row.sha256
     return row.provenance.get("sha256", {}).get(name) if isinstance(row, Clip) else None
+
+
+def _is_sound_as_stored(stimulus):
+    if stimulus.sound_sha256:
+        return storing.sha256(stimulus.sound.path) == stimulus.sound_sha256
+    # Of a study that was opened before checksums were noted.
+    return stimulus.sound.size == max(_sizes(stimulus.condition.study), default=0)
 
 
 def _sizes(study):
@@ -83,6 +90,7 @@ def _encode_again(stimulus):
     mp3 = opening.sound_of(stimulus, stimulus.condition.study)
     stimulus.sound.storage.delete(stimulus.sound.name)
     stimulus.sound.storage.save(stimulus.sound.name, ContentFile(mp3))
+    Stimulus.objects.filter(pk=stimulus.pk).update(sound_sha256=opening.checksum(mp3))
 
 
 def _forget(analysis):

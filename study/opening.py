@@ -5,6 +5,7 @@ one length, one loudness, one encoder, one size, each under a random name.
 """
 
 import datetime
+import hashlib
 import io
 from collections import Counter
 from itertools import pairwise
@@ -153,7 +154,7 @@ def open_study(study):
         for stimulus in study.stimuli():
             mp3 = sound_of(stimulus, study)
             names.append(_store(mp3))
-            _play(stimulus, names[-1], study)
+            _play(stimulus, names[-1], mp3, study)
         _refuse_unequal(study)
         _open(study)
     except BaseException as error:
@@ -223,13 +224,17 @@ def _store(mp3):
     return field.storage.save(field.generate_filename(None, f"{new_code()}.mp3"), ContentFile(mp3))
 
 
-def _play(stimulus, name, study):
-    """Have the study play this file, and show that its worker lives; a worker that was given up for dead cannot."""
+def checksum(mp3):
+    return hashlib.sha256(mp3).hexdigest()
+
+
+def _play(stimulus, name, mp3, study):
+    """Have the study play this file of these bytes, and show that its worker lives; a worker that was given up for dead cannot."""
     now = timezone.now()
     with transaction.atomic():
         if not _ours(study).update(opening_at=now):
             raise NoLongerOpeningError
-        Stimulus.objects.filter(pk=stimulus.pk).update(sound=name)
+        Stimulus.objects.filter(pk=stimulus.pk).update(sound=name, sound_sha256=checksum(mp3))
     study.opening_at = now
 
 

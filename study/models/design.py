@@ -239,6 +239,7 @@ class Stimulus(models.Model):
     row = models.CharField(max_length=100)  # the row of the table it counts in: its label, or the references' one
     position = models.PositiveSmallIntegerField(default=0)
     sound = models.FileField(upload_to="sounds", max_length=200, blank=True)
+    sound_sha256 = models.CharField(max_length=64, blank=True)
 
     class Meta:
         ordering = ["condition__position", "position", "id"]
