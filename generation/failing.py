@@ -18,12 +18,12 @@ HEARD_OUT_BYTES, PIECE_BYTES = 1 << 25, 1 << 16
 def bad_request(request, exception):
     """Say so where a form is longer than anything that is taken in."""
     if isinstance(exception, RequestDataTooBig):
-        _hear_out(request)
+        hear_out(request)
         return HttpResponse(render_to_string("413.html"), status=TOO_LARGE)
     return defaults.bad_request(request, exception)
 
 
-def _hear_out(request):
+def hear_out(request):
     """Let a body that nobody wants come in: whoever is cut off while sending never reads the answer."""
     with suppress(OSError):
         for _ in range(0, HEARD_OUT_BYTES, PIECE_BYTES):

@@ -8,6 +8,7 @@ from django.core.exceptions import MiddlewareNotUsed
 from django.shortcuts import render
 
 from accounts.turns import Turns
+from generation.failing import hear_out
 
 OF_A_SESSION = re.compile(r"/t/([\w-]+)/(\d+/$)?")
 
@@ -31,6 +32,7 @@ class AnswersOfASession:
         return self._refuse(request, seconds) if seconds > 0 else self.get_response(request)
 
     def _refuse(self, request, seconds):
+        hear_out(request)
         response = render(request, "429.html", status=429)
         response["Retry-After"], response["Cache-Control"] = str(int(seconds) + 1), "private, no-store"
         return response

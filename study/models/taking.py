@@ -19,6 +19,7 @@ from study.models.marks import new_code, new_seed
 DROPPED_OUT_AFTER = datetime.timedelta(hours=1)
 # The page's own count of what was heard comes in steps of the player's clock (four a second in some browsers).
 HEARD_TOLERANCE_SECONDS = 0.25
+AT_ONCE = datetime.timedelta(minutes=1)
 # Plain SQL, for it stands in every participant's way twice a clip: the ORM would take as long to write it as to run it.
 UNRATED = "SELECT * FROM study_trial WHERE session_id = %s AND rated_at IS NULL ORDER BY position LIMIT 2"
 
@@ -194,8 +195,9 @@ class Trial(models.Model):
     def show(self):
         """Note when the page first showed this trial; every later time changes nothing."""
         now = timezone.now()
-        # A clock that was set back since has left a time to come, by which nothing could be judged.
-        never = Q(shown_at=None) | Q(shown_at__gt=now)
+        # A clock that was set back since has left a time to come, by which nothing could be judged. Of many pages at once
+        # each has its own moment: those that lie close together are one.
+        never = Q(shown_at=None) | Q(shown_at__gt=now + AT_ONCE)
         with transaction.atomic():
             if Trial.objects.filter(never, pk=self.pk).update(shown_at=now):
                 self.events.create(kind="shown")

@@ -1,10 +1,12 @@
 """Many requests at the same moment, each in a thread with a database connection of its own."""
 
+import datetime
 import threading
 
 import pytest
 from django.db import connection
 from django.test import Client
+from django.utils import timezone
 
 from study.models import PlayEvent, Rating, Session, Trial
 
@@ -89,4 +91,18 @@ def test_eight_pages_that_show_at_once_set_one_time(make_study, listener_of):
 
     at_once(8, lambda _: Client().post(f"{listener.link}1/shown/").status_code)
 
+    assert PlayEvent.objects.filter(kind="shown").count() == 1
+
+
+def test_a_page_whose_moment_came_before_anothers_that_was_first_changes_nothing(make_study, listener_of, monkeypatch):
+    listener = listener_of(make_study())
+    listener.begin()
+    trial, first = Trial.objects.get(position=1), timezone.now()
+
+    for moment in (first, first - datetime.timedelta(milliseconds=20)):
+        monkeypatch.setattr(timezone, "now", lambda moment=moment: moment)
+        trial.show()
+
+    trial.refresh_from_db()
+    assert trial.shown_at == first
     assert PlayEvent.objects.filter(kind="shown").count() == 1

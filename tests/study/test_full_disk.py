@@ -40,10 +40,12 @@ def test_a_draft_whose_sounds_find_no_room_says_so_and_opens_later(draft, small_
 
 @pytest.fixture
 def limit_pages(transactional_db):
-    """limit_pages(): let the database have no more pages than it has; limit_pages(n): so many."""
+    """limit_pages(): let the database have no more pages than it needs; limit_pages(n): so many."""
 
     def limit(n=1):
         with connection.cursor() as cursor:
+            if n == 1:
+                cursor.execute("VACUUM")  # earlier tests left pages free, which would take in every answer
             cursor.execute(f"PRAGMA max_page_count = {n}")
 
     yield limit
