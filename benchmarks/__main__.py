@@ -64,14 +64,28 @@ def measure(short, goes_on):
 
 
 def page(found):
-    empty, full, writers = found["empty"], found["full"], found["writers"]
     when = datetime.now(UTC).date().isoformat()
     return f"""# Benchmarks
 
 `make bench` measured this on {when}: {os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()},
 gunicorn with {WORKERS} workers of {THREADS} threads, SQLite (WAL, synchronous FULL), clients on the same machine.
 
-## Rating cycles
+{_cycles(found["empty"], found["full"])}
+{_kills(found["sqlite"], found["postgres"], found["writers"])}
+{_jobs(found["deliveries"], found["worker_kills"])}
+{_fits(found["fits"])}
+{_results(found["results"])}
+{_corpora(found["windows"])}
+{_sampling(found["sampling"])}
+{_music(found["music"])}
+## Intervals and tests
+
+{found["coverage"]}"""
+
+
+def _cycles(empty, full):
+    others = ", ".join(f"{name} {rate} a second, {cpu} ms" for name, (rate, cpu) in OTHERS.items())
+    return f"""## Rating cycles
 
 Twenty clients, each cycle a GET of the trial and a POST of its rating, while another listener fetches ten clips a second.
 
@@ -83,32 +97,26 @@ Twenty clients, each cycle a GET of the trial and a POST of its rating, while an
 {_row("cycle p95, ms", "p95_ms", empty, full, "under 250")}
 {_row("first byte of a clip p50, ms", "first_audio_byte_p50_ms", empty, full, "under 30")}
 
-For comparison, others measured alike: {", ".join(f"{name} {rate} a second, {cpu} ms" for name, (rate, cpu) in OTHERS.items())}.
+For comparison, others measured alike: {others}.
+"""
 
-## Kill -9
+
+def _kills(sqlite, postgres, writers):
+    return f"""## Kill -9
 
 The whole server is killed at a random moment while 20 people rate, and started again; nobody's acknowledged rating may
 be missing, changed or there twice.
 
 | database | runs | acknowledged | lost | changed | doubled | counts that are wrong |
 |---|---|---|---|---|---|---|
-{_kill_row("SQLite", found["sqlite"])}
-{_kill_row("PostgreSQL", found["postgres"])}
+{_kill_row("SQLite", sqlite)}
+{_kill_row("PostgreSQL", postgres)}
 
 ## Sixteen writers
 
 {writers["writers"]} processes, {writers["transactions"]:,} transactions: {writers["refused"]} refused, {writers["stored"]:,} stored,
 {writers["per_second"]:.0f} a second, p99 {writers["p99_ms"]:.0f} ms.
-
-{_jobs(found["deliveries"], found["worker_kills"])}
-{_fits(found["fits"])}
-{_results(found["results"])}
-{_corpora(found["windows"])}
-{_sampling(found["sampling"])}
-{_music(found["music"])}
-## Intervals and tests
-
-{found["coverage"]}"""
+"""
 
 
 def _jobs(deliveries, kills):

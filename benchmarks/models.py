@@ -7,24 +7,19 @@ it. Clips are kept in FOLDER/clips, and sampled again only where they are missin
 """
 
 import argparse
-import json
-from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import mannwhitneyu, wasserstein_distance
+from scipy.stats import mannwhitneyu
 
+from benchmarks.clip_sets import HEADLINE, SECONDS, SEED, Bench, usual
 from benchmarks.site import ROOT
-from music import lpd, metrics, musegan_v1, verdicts
+from music import lpd, metrics, musegan_v1
 from music.distributions import mean_interval
-from training import checkpoint, clips, floors, measuring, measuring_folder, sampling
-from training.corpus import open_corpus
-from training.families import FAMILIES
+from training import floors
+from training.real_music import stretches_of
 
 PAGE = ROOT / "docs" / "models.md"
-SECONDS, SEED = 30.0, 1
-HEADLINE = dict(zip(metrics.HEADLINE, measuring_folder.SHORT, strict=True))
 TRAINED = ("gru-chain", "rnn", "cnn", "cnn-factorised")
 LADDER = {
     "gru-plain": "the place in the bar, held notes, a look back of one and two bars, tracks chained; three voices a track",
@@ -35,6 +30,7 @@ LADDER = {
 }
 WORDS = {"wall": "a wall of notes", "fragments": "in fragments"}
 TEMPERATURES, TOP_P = (0.8, 0.9, 0.95, 1.0), (0.95, 1.0)
+IN_SHORT = ("inside the band", "mean distance", "dissonance", "SC", "self-repeat")
 # As the report describes them: what is drawn is what is heard, however short, and the CNNs know no density.
 _RAW = {"min_note_beats": 0.0, "density": False, "hysteresis": 0.0, "polyphony": [16] * 5}
 LITERAL = {
@@ -61,100 +57,6 @@ OF_PAPER = {
     "TD bass-piano": ("TD.piano-bass", 1),
     "TD guitar-piano": ("TD.piano-guitar", 1),
 }
-
-
-@dataclass(frozen=True, eq=False)
-class Clips:
-    """Clips of one origin: what was measured of each, and the folder that they lie in."""
-
-    title: str
-    folder: Path
-    measured: list
-    against: measuring.Against
-    made_from: dict = field(default_factory=dict)
-
-    def values(self, figure):
-        """Return a figure's values, (n,), of the clips that it has an answer for."""
-        found = (one.found["figures"][figure] for one in self.measured if one.found)
-        return np.array([value for value in found if value is not None])
-
-    def is_inside(self, figure):
-        """Whether the mean of the clips lies where 90 % of real music does."""
-        values = self.values(figure)
-        return bool(len(values)) and self.against.real.band[figure].holds(values.mean())
-
-    def distance(self, figure):
-        """Return how far the clips' values must be moved to be real music's, in widths of its band; None without values."""
-        values, span = self.values(figure), self.against.real.band[figure]
-        if not len(values):
-            return None
-        return float(wasserstein_distance(values, self.against.real.of(figure)) / (span.high - span.low))
-
-    @cached_property
-    def n_inside(self):
-        return sum(self.is_inside(figure) for figure in HEADLINE)
-
-    def n_nearer(self, other):
-        """Return on how many of the headline figures these clips are nearer to real music than the others."""
-        pairs = [(self.distance(figure), other.distance(figure)) for figure in HEADLINE]
-        return sum(mine is not None and (theirs is None or mine < theirs) for mine, theirs in pairs)
-
-    @cached_property
-    def as_set(self):
-        return measuring_folder.as_set(self.measured, measuring_folder.likenesses(self.measured), self.against)
-
-    def flagged(self, kind):
-        """Return how many clips have this flag. A file without any note, which cannot be read as a piece, is silent."""
-        flags = [
-            [flag["kind"] for flag in one.found["flags"]] if one.found else [verdicts.SILENT] for one in self.measured
-        ]
-        return sum(kind in of_clip for of_clip in flags)
-
-
-class Bench:
-    """Makes and measures sets of clips against one corpus."""
-
-    def __init__(self, corpus, runs, n_clips):
-        self.corpus, self.runs, self.n_clips = open_corpus(corpus), runs, n_clips
-        self.against = measuring.Against.of(self.corpus)
-        self._read = {}
-
-    def checkpoint(self, run):
-        if run not in self._read:
-            self._read[run] = checkpoint.read(self.runs / f"{run}.keras")
-        return self._read[run]
-
-    def of_run(self, run, temperature=1.0, top_p=1.0, settings=None, title=None):
-        """Return Clips of a trained network."""
-        literal = "-literal" if settings else ""
-        name = f"{run}-T{temperature:g}-p{top_p:g}{literal}"
-
-        def make():
-            drawing = temperature, top_p, None, settings
-            return sampling.sample(self.checkpoint(run), self.n_clips, SECONDS, SEED, *drawing)
-
-        return self._clips(name, title or run, make, self.checkpoint(run).card)
-
-    def of_floor(self, name, make):
-        """Return Clips of a floor: training.floors.shuffled_tracks or marginals."""
-        return self._clips(name, name, lambda: make(self.corpus, self.n_clips, SECONDS, SEED))
-
-    def _clips(self, name, title, make, card=None):
-        folder = self.runs / "clips" / name
-        made_from = {"created_at": card["created_at"] if card else None, "n_clips": self.n_clips}
-        if not _is_there(folder, made_from):
-            print(f"{name} ...", flush=True)
-            clips.write(folder, make(), made_from)
-        files = sorted(file.name for file in folder.glob("*.npz"))
-        return Clips(title, folder, measuring_folder.of_folder(folder, files, self.against), self.against, card or {})
-
-
-def _is_there(folder, made_from):
-    try:
-        there = json.loads((folder / "clips.json").read_text())
-    except OSError:
-        return False
-    return all(there[name] == json.loads(json.dumps(value)) for name, value in made_from.items())
 
 
 def row(*cells):
@@ -222,39 +124,22 @@ def compared(chained, independent, figure):
 
 
 def ladder_table(sets):
-    head = [
-        "step",
-        "epochs",
-        "test loss",
-        "inside the band",
-        "mean distance",
-        "dissonance",
-        "SC",
-        "self-repeat",
-        "what it adds",
-    ]
     rows = []
     for one, what in sets:
         card = one.made_from
-        means = (number(one.values(figure).mean()) for figure in ("dissonance", "scale_consistency", "self_repeat"))
-        place = f"{one.n_inside} of {len(HEADLINE)}", f"{mean_distance(one):.3f}"
-        epochs, loss = len(card["history"]), f"{best_loss(card):.4f}"
-        rows.append((f"`{one.title}`", epochs, loss, *place, *means, what))
-    return table(head, rows)
-
-
-def mean_distance(one):
-    return float(np.mean([one.distance(figure) for figure in HEADLINE if one.distance(figure) is not None]))
+        rows.append((f"`{one.title}`", len(card["history"]), f"{best_loss(card):.4f}", *in_short(one), what))
+    return table(["step", "epochs", "test loss", *IN_SHORT, "what it adds"], rows)
 
 
 def grid_table(sets):
-    head = ["temperature", "top-p", "inside the band", "mean distance", "dissonance", "SC", "self-repeat", "diversity"]
-    rows = []
-    for (temperature, top_p), one in sets.items():
-        means = (number(one.values(figure).mean()) for figure in ("dissonance", "scale_consistency", "self_repeat"))
-        place = f"{one.n_inside} of {len(HEADLINE)}", f"{mean_distance(one):.3f}"
-        rows.append((temperature, top_p, *place, *means, number(one.as_set["diversity"])))
-    return table(head, rows)
+    rows = [(*drawing, *in_short(one), number(one.as_set["diversity"])) for drawing, one in sets.items()]
+    return table(["temperature", "top-p", *IN_SHORT, "diversity"], rows)
+
+
+def in_short(one):
+    """Return what IN_SHORT heads."""
+    means = (number(one.values(figure).mean()) for figure in ("dissonance", "scale_consistency", "self_repeat"))
+    return f"{one.n_inside} of {len(HEADLINE)}", f"{one.mean_distance:.3f}", *means
 
 
 def failures_table(sets, real):
@@ -290,8 +175,6 @@ def paper_table(sets, bench):
 
 
 def held_out_openings(corpus):
-    from training.real_music import stretches_of
-
     for piece in corpus.held_out():
         yield from list(stretches_of(corpus.roll(piece), SECONDS))[:1]
 
@@ -300,11 +183,6 @@ def of_paper(found, name):
     figure, scale = OF_PAPER[name]
     values = [one[figure] for one in found if one[figure] is not None]
     return number(scale * float(np.mean(values)) if values else None)
-
-
-def usual(family):
-    """Return (temperature, top-p) that clips of a family are sampled with unless something else is asked for."""
-    return FAMILIES[family].temperature, FAMILIES[family].top_p
 
 
 def made(bench):
@@ -326,25 +204,41 @@ def made(bench):
 
 
 def page(bench, sets):
-    real, chosen = bench.against.real, sets["chosen"]
-    gru, rnn, cnn, factorised = chosen.values()
-    shown = [*chosen.values(), *sets["floors"]]
-    claim = [compared(cnn, factorised, figure) for figure in ("dissonance", "tonal_distance")]
-    temperature, top_p = usual("gru-chain")
+    shown = [*sets["chosen"].values(), *sets["floors"]]
+    sections = (
+        introduction(bench, sets["chosen"].values()),
+        beside_real_music(shown, bench.against.real),
+        distances(shown, sets["chosen"]),
+        the_claim(sets, bench.against.real),
+        what_helped(sets["ladder"]),
+        f"## Temperature and top-p\n\n{grid_table(sets['grid'])}\n",
+        failures(sets["literal"], bench.against.real),
+        beside_musegan(shown, bench),
+    )
+    return "\n".join(sections)
+
+
+def introduction(bench, chosen):
+    real, (temperature, top_p) = bench.against.real, usual("gru-chain")
+    n_pieces = len(list(bench.corpus.of_split("train")))
     return f"""# The families on real music
 
-`python -m benchmarks.models` made this page from networks that were trained on {len(list(bench.corpus.of_split("train")))} pieces of LPD-5 cleansed,
+`python -m benchmarks.models` made this page from networks that were trained on {n_pieces} pieces of LPD-5 cleansed,
 on two cores without a GPU, with other work beside them, so that epochs say more than minutes. Of each, {bench.n_clips} clips of {SECONDS:g} s were sampled from seed {SEED} and held
 against {len(real.figures)} stretches of {real.n_pieces} pieces that nothing was trained on, all at 24 steps a beat. `gru-chain` is sampled at
 temperature {temperature:g} and top-p {top_p:g}, the others as they were trained (1 and 1), as the site does; what other values do is below.
 
 No figure is better when it is higher. What counts is whether it lies where real music lies.
 
-{table(["family", "trained for", "epochs", "weights", "test loss of its best epoch"], trained_rows(chosen.values()))}
+{table(["family", "trained for", "epochs", "weights", "test loss of its best epoch"], trained_rows(chosen))}
 
 Losses of different families cannot be compared: each predicts something else.
+"""
 
-## Beside real music
+
+def beside_real_music(shown, real):
+    explained = "\n".join(f"- {short}: {metrics.HEADLINE[name]}" for name, short in HEADLINE.items())
+    return f"""## Beside real music
 
 Means over clips with 95 % intervals of a bootstrap over clips, in bold where the mean lies inside the band in which 90 % of real stretches
 lie. The floors are no models: *shuffled tracks* puts together five tracks of five different held-out pieces, *marginals* sounds
@@ -352,60 +246,73 @@ each pitch of each track as often as real music does and knows nothing else.
 
 {figures_table(shown, real)}
 
-{_explained()}
+{explained}
 
 The feature Frechet distance is between 48 figures of the clips and of real music; two halves of real music are as far apart as the
 second column says. A clip is *copied* if two bars of it stand note by note in a training piece, or nearly all of it bar by bar.
+"""
 
-## How far from real music
+
+def distances(shown, chosen):
+    gru, n = chosen["gru-chain"], len(HEADLINE)
+    nearer = {run: gru.n_nearer(chosen[run]) for run in ("rnn", "cnn")}
+    return f"""## How far from real music
 
 How far the values of the clips must be moved to become those of real music (Wasserstein distance), in widths of the band: 0 is the
-same distribution. `gru-chain` is nearer than `rnn` on {gru.n_nearer(rnn)} and nearer than `cnn` on {gru.n_nearer(cnn)} of the {len(HEADLINE)}. A mean inside the band can hide a
+same distribution. `gru-chain` is nearer than `rnn` on {nearer["rnn"]} and nearer than `cnn` on {nearer["cnn"]} of the {n}. A mean inside the band can hide a
 model that is right on average and in no clip; a distance between distributions cannot.
 
 {distances_table(shown, gru)}
+"""
 
-## Chained against independent
+
+def the_claim(sets, real):
+    chained, independent = sets["chosen"]["cnn"], sets["chosen"]["cnn-factorised"]
+    rows = [compared(chained, independent, figure) for figure in ("dissonance", "tonal_distance")]
+    shuffled = sets["floors"][0].values("dissonance").mean()
+    return f"""## Chained against independent
 
 The report's claim: tracks that hear each other (`cnn`, drawn one after the other) are less dissonant than tracks that do not
 (`cnn-factorised`, the same network drawn all at once).
 
-{table(["figure", "chained", "independent", "difference", "p (Mann-Whitney, over clips)"], claim)}
+{table(["figure", "chained", "independent", "difference", "p (Mann-Whitney, over clips)"], rows)}
 
-Real music has a dissonance of {real.band["dissonance"].median:.2f}; tracks shuffled over pieces have {sets["floors"][0].values("dissonance").mean():.2f}.
+Real music has a dissonance of {real.band["dissonance"].median:.2f}; tracks shuffled over pieces have {shuffled:.2f}.
+"""
 
-## What helped `gru-chain`
+
+def what_helped(ladder):
+    temperature, top_p = usual("gru-chain")
+    return f"""## What helped `gru-chain`
 
 Each row adds to the one above it. All are sampled at temperature {temperature:g} and top-p {top_p:g}.
 
-{ladder_table(sets["ladder"])}
+{ladder_table(ladder)}
 
 Mean distance is the mean over the twelve figures of the distance above. Losses of three and of four voices cannot be compared: the
 fourth is mostly silent, and easy to guess. Nothing else of what is usually tried was: no longer context, no attention, no compound
 tokens.
+"""
 
-## Temperature and top-p
 
-{grid_table(sets["grid"])}
-
-## Where the report's networks fail
+def failures(literal, real):
+    return f"""## Where the report's networks fail
 
 The same networks, sampled as the report describes: no shortest note, no corpus' density to keep to. (By default the site gives
 notes a sixteenth at least, and the CNNs as many cells as real music has, pitch by pitch.)
 
-{failures_table(sets["literal"], real)}
+{failures_table(literal, real)}
+"""
 
-## Beside MuseGAN's tables
+
+def beside_musegan(shown, bench):
+    return f"""## Beside MuseGAN's tables
 
 For this comparison alone the figures are computed as MuseGAN's code computes them, whose pitch classes are groups of seven
 neighbouring semitones. Theirs are of four-bar phrases of rock, ours of clips of {SECONDS:g} s of all genres.
 
 {paper_table(shown, bench)}
 """
-
-
-def _explained():
-    return "\n".join(f"- {short}: {metrics.HEADLINE[name]}" for name, short in HEADLINE.items())
 
 
 def main():

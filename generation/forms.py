@@ -7,7 +7,7 @@ from django.db.models import Sum
 
 from generation import corpora, kinds, quota, uploads
 from generation.answers import LONGEST_SECONDS
-from generation.models import Upload
+from generation.models import Upload, usual_drawing
 from generation.setting_fields import SettingsForm
 from music.refusal import Refusal, shown_name
 from training.families import FAMILIES
@@ -140,8 +140,7 @@ class ClipsForm(SettingsForm):
         super().__init__(*args, **options)
         known = FAMILIES.get(family)
         self.offer(known.sampling if known else {})
-        if known:
-            self.initial = {"temperature": known.temperature, "top_p": known.top_p} | self.initial
+        self.initial = usual_drawing(family) | self.initial
 
     def main_fields(self):
         return [self[name] for name in ("n_clips", "seconds", "seed", "temperature")]
@@ -156,7 +155,7 @@ class ClipsForm(SettingsForm):
         cleaned = super().clean()
         cleaned["settings"] = self.checked_settings()
         if "top_p" in cleaned and cleaned["top_p"] is None:
-            cleaned["top_p"] = self.initial.get("top_p", 1.0)
+            cleaned["top_p"] = self.initial["top_p"]
         return cleaned
 
 

@@ -1,4 +1,5 @@
 import re
+from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
@@ -44,6 +45,13 @@ def test_each_track_has_a_lane_of_its_name_colour_and_class():
     assert drawn_in(root) == [
         (f"track-{name.lower()}", colour) for name, colour in zip(TRACKS, TRACK_COLOURS, strict=True)
     ]
+
+
+def test_the_colours_are_those_of_the_sites_pages():
+    css = (Path(__file__).parents[2] / "static" / "css" / "tokens.css").read_text()
+
+    for track, colours in zip(TRACKS, zip(TRACK_COLOURS, DARK_TRACK_COLOURS, strict=True), strict=True):
+        assert re.findall(rf"--track-{track.lower()}: (#[0-9a-f]+);", css) == list(colours)
 
 
 def test_on_a_dark_page_ink_and_colours_are_light():

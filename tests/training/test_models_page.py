@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks import models
+from benchmarks.clip_sets import Clips
 from music import metrics
 from training.measuring_folder import OfFile
 from training.real_music import Span
@@ -25,7 +26,7 @@ def clips_of(values, flags=()):
     """Clips all of whose figures are these values, one a clip."""
     found = [{"figures": dict.fromkeys(metrics.HEADLINE, value), "flags": list(flags)} for value in values]
     measured = [OfFile(f"{number}.npz", one) for number, one in enumerate(found)]
-    return models.Clips("clips", None, measured, SimpleNamespace(real=Real))
+    return Clips("clips", None, measured, SimpleNamespace(real=Real))
 
 
 def test_clips_that_are_real_music_moved_are_as_far_from_it_as_they_were_moved():
