@@ -6,6 +6,7 @@ from django.urls import reverse
 
 from generation.models import Checkpoint, Clip, Corpus, Job, TrainingRun
 from music import lpd, pianoroll
+from music.pictures import DARK_TRACK_COLOURS
 
 pytestmark = pytest.mark.django_db
 
@@ -163,6 +164,7 @@ def test_a_clips_roll_is_a_picture_for_its_owner_alone(client_of, ada, ben, make
     assert response.headers["Content-Type"] == "image/svg+xml"
     assert response.content.decode().startswith("<svg")
     assert "private" in response.headers["Cache-Control"]
+    assert DARK_TRACK_COLOURS[0] in client_of(ada).get(f"{picture}?theme=dark").content.decode()
     assert client_of(ben).get(picture).status_code == 404
     assert client_of(ada).post(picture).status_code == 405
     assert client_of(ada).get(f"/clips/{make_clip(ada, seconds=1).pk}/roll.svg").status_code == 404

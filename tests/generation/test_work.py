@@ -259,3 +259,22 @@ def test_sampling_is_held_to_its_limits(job, trainer):
     limits = work.limits_of_sampling()
     assert json.loads(job.message) == [limits.get("AS", -1), limits["NOFILE"]]
     assert limits["network"] is False
+
+
+@pytest.mark.parametrize(
+    ("wishes", "asked"),
+    [
+        ({"top_p": 0.5, "settings": {"polyphony": [4, 4]}}, {"--top-p": "0.5", "--set": "polyphony=[4, 4]"}),
+        ({}, {"--top-p": "1.0"}),  # of a clip that was made before anything else could be asked for
+    ],
+)
+def test_the_child_is_asked_for_what_was_wished(trainer, tmp_path, wishes, asked):
+    trainer("import json, sys; print(json.dumps({'event': 'asked', 'words': sys.argv[3:-2]}))")
+    wishes = {"n_clips": 1, "seconds": 5, "seed": 7, "temperature": 0.9} | wishes
+
+    (event,) = work.sampling(tmp_path / "checkpoint.keras", wishes, tmp_path / "rolls", tmp_path)
+
+    words = event["words"]
+    found = dict(zip(words[::2], words[1::2], strict=True))
+    known = {"--clips": "1", "--seconds": "5", "--seed": "7", "--temperature": "0.9", "--out": str(tmp_path / "rolls")}
+    assert found == known | asked

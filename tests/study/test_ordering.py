@@ -344,3 +344,16 @@ def test_no_clip_comes_twice_in_a_row_where_one_pass_follows_another():
         items = [place.item for place in draw(plan, number, seed=number)]
         assert all(one != other for one, other in pairwise(items))
         assert all(sorted(items[first : first + 13]) == list(range(13)) for first in (0, 13, 26))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_place_that_several_fill_counts_for_each_of_them(seed):
+    plan = Plan("shuffle", EVEN, seed, n_clips=4)
+
+    def clips(place):
+        return set(ordering.balanced_subset(tuple(sorted(EVEN)), plan.n_clips, place, seed))
+
+    place = ordering.evening_place(plan, {0: 3, 1: 1, 2: 1}, {})
+
+    assert clips(0) | clips(1) | clips(2) == set(EVEN)  # else heard as often
+    assert not clips(place) & clips(0)
